@@ -1,0 +1,48 @@
+"""Data sets by name. A new one is a module in this folder with a function `load(**options) -> Dataset`."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Any
+
+from infoplane.datasets.interface import Dataset
+from infoplane.datasets.split import split
+from infoplane.errors import InfoplaneError
+
+__all__ = ["LOADERS", "Dataset", "check_options", "load", "split"]
+
+
+def _discover() -> dict[str, Callable[..., Dataset]]:
+    modules = (importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__))
+    return {module.__name__.rpartition(".")[2]: module.load for module in modules if hasattr(module, "load")}
+
+
+LOADERS = MappingProxyType(_discover())
+
+
+def check_options(name: str, options: dict[str, Any]) -> None:
+    """Raise InfoplaneError if there is no such data set or it takes no such options."""
+    if name not in LOADERS:
+        raise InfoplaneError(f"there is no data set {name!r}; allowed are {', '.join(sorted(LOADERS))}")
+    parameters = inspect.signature(LOADERS[name]).parameters
+    for option in options:
+        if option not in parameters:
+            raise InfoplaneError(
+                f"data set {name} has no option {option!r}; allowed are {', '.join(parameters) or 'none'}"
+            )
+    for key, parameter in parameters.items():
+        if parameter.default is inspect.Parameter.empty and key not in options:
+            raise InfoplaneError(f"data set {name} needs the option {key!r}")
+
+
+def load(name: str, **options: Any) -> Dataset:
+    """The data set of that name; the same options give the same bytes.
+
+    Raises InfoplaneError for an unknown name or option, or a data file that is missing or malformed.
+    """
+    check_options(name, options)
+    return LOADERS[name](**options)
