@@ -1,0 +1,200 @@
+"""The activation functions: one table, one entry per function, and nothing about them anywhere else.
+
+To add an activation function, add its entry to `_ENTRIES`. A derivative is optional: without one the
+gradient comes from autograd, only slower. Importing this module does not import torch: Snakemake reads
+the names and bounds each time it parses the workflow. The functions import torch when they are called.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from infoplane.errors import InfoplaneError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationFunction:
+    """One activation function f, applied to each unit's net input x.
+
+    `function(x, out=None)` gives f(x); autograd must be able to differentiate it when `out` is None.
+    `derivative(gradient, x, y, out)` gives gradient * f'(x), where y = f(x) and `out` may be `gradient` itself;
+    None means that autograd does it. Both may write into `out` or ignore it and return a new tensor.
+    With `trained_slope`, both take one more argument, last: the slopes, of a shape that broadcasts to x's; the
+    gradient of the slopes is then the sum over samples of gradient * min(x, 0), as for PReLU.
+
+    `lower_bound` is a value that f is bounded below by and that counts as a state of its own in entropy-based
+    adaptive binning, else None. `function_range` is the open or closed range of a function that saturates on
+    both sides, else None. `gain` is h in the standard deviation h / sqrt(fan_in) of the initial weights.
+    """
+
+    name: str
+    label: str
+    function: Callable[..., Tensor]
+    derivative: Callable[..., Tensor] | None = None
+    lower_bound: float | None = None
+    function_range: tuple[float, float] | None = None
+    gain: float = 2.0
+    trained_slope: bool = False
+
+
+INITIAL_SLOPE = 0.25
+"""Slope that PReLU starts from (He et al. 2015)."""
+
+_SELU_ALPHA = 1.6732632423543772
+_SELU_SCALE = 1.0507009873554805
+_LEAK = 0.01
+
+
+def _elementwise(name: str, *arguments: Any) -> Callable[..., Tensor]:
+    """torch's operation `name` of x with fixed further arguments; writes into `out` where it is given."""
+
+    def function(x: Tensor, out: Tensor | None = None) -> Tensor:
+        import torch
+
+        operation = getattr(torch.ops.aten, name)
+        result: Tensor = operation.default(x, *arguments) if out is None else operation.out(x, *arguments, out=out)
+        return result
+
+    return function
+
+
+def _backward(name: str, *arguments: Any, of_result: bool = False) -> Callable[..., Tensor]:
+    """torch's fused gradient `name` of (gradient, x or y, fixed further arguments), written into `out`."""
+
+    def derivative(gradient: Tensor, x: Tensor, y: Tensor, out: Tensor) -> Tensor:
+        import torch
+
+        operation = getattr(torch.ops.aten, name).grad_input
+        result: Tensor = operation(gradient, y if of_result else x, *arguments, grad_input=out)
+        return result
+
+    return derivative
+
+
+def _elu_backward(alpha: float, scale: float) -> Callable[..., Tensor]:
+    def derivative(gradient: Tensor, x: Tensor, y: Tensor, out: Tensor) -> Tensor:
+        import torch
+
+        result: Tensor = torch.ops.aten.elu_backward.grad_input(gradient, alpha, scale, 1, False, x, grad_input=out)
+        return result
+
+    return derivative
+
+
+def _abs_derivative(gradient: Tensor, x: Tensor, y: Tensor, out: Tensor) -> Tensor:
+    import torch
+
+    return torch.mul(gradient, torch.sign(x), out=out)
+
+
+def _linear(x: Tensor, out: Tensor | None = None) -> Tensor:
+    return x * 1.0 if out is None else out.copy_(x)
+
+
+def _linear_derivative(gradient: Tensor, x: Tensor, y: Tensor, out: Tensor) -> Tensor:
+    return gradient
+
+
+def _centered_softplus(x: Tensor, out: Tensor | None = None) -> Tensor:
+    import torch
+
+    if out is None:
+        return torch.nn.functional.softplus(x) - math.log(2)
+    written: Tensor = torch.ops.aten.softplus.out(x, 1, 20, out=out)
+    return written.sub_(math.log(2))
+
+
+def _prelu(x: Tensor, out: Tensor | None, slopes: Tensor) -> Tensor:
+    import torch
+
+    return torch.where(x > 0, x, slopes * x) if out is None else torch.where(x > 0, x, slopes * x, out=out)
+
+
+def _prelu_derivative(gradient: Tensor, x: Tensor, y: Tensor, out: Tensor, slopes: Tensor) -> Tensor:
+    import torch
+
+    return torch.where(x > 0, gradient, slopes * gradient, out=out)
+
+
+_ENTRIES = (
+    ActivationFunction(
+        "tanh",
+        "tanh",
+        _elementwise("tanh"),
+        _backward("tanh_backward", of_result=True),
+        function_range=(-1.0, 1.0),
+        gain=1.0,
+    ),
+    ActivationFunction(
+        "sigmoid",
+        "sigmoid",
+        _elementwise("sigmoid"),
+        _backward("sigmoid_backward", of_result=True),
+        function_range=(0.0, 1.0),
+    ),
+    ActivationFunction(
+        "hard_tanh",
+        "hard tanh",
+        _elementwise("hardtanh", -1.0, 1.0),
+        _backward("hardtanh_backward", -1.0, 1.0),
+        function_range=(-1.0, 1.0),
+    ),
+    ActivationFunction(
+        "relu",
+        "ReLU",
+        _elementwise("clamp_min", 0.0),
+        _backward("threshold_backward", 0.0),
+        lower_bound=0.0,
+    ),
+    ActivationFunction(
+        "leaky_relu",
+        "leaky ReLU",
+        _elementwise("leaky_relu", _LEAK),
+        _backward("leaky_relu_backward", _LEAK, False),
+    ),
+    ActivationFunction("prelu", "PReLU", _prelu, _prelu_derivative, trained_slope=True),
+    ActivationFunction("abs", "|x|", _elementwise("abs"), _abs_derivative, lower_bound=0.0, gain=1.0),
+    ActivationFunction("elu", "ELU", _elementwise("elu", 1.0, 1.0, 1.0), _elu_backward(1.0, 1.0)),
+    ActivationFunction(
+        "selu",
+        "SELU",
+        _elementwise("elu", _SELU_ALPHA, _SELU_SCALE, 1.0),
+        _elu_backward(_SELU_ALPHA, _SELU_SCALE),
+    ),
+    ActivationFunction(
+        "softplus",
+        "softplus",
+        _elementwise("softplus", 1, 20),
+        _backward("softplus_backward", 1, 20),
+        lower_bound=0.0,
+    ),
+    ActivationFunction(
+        "centered_softplus",
+        "centered softplus",
+        _centered_softplus,
+        _backward("softplus_backward", 1, 20),
+    ),
+    ActivationFunction("swish", "Swish", _elementwise("silu"), _backward("silu_backward")),
+    ActivationFunction("gelu", "GELU", _elementwise("gelu"), _backward("gelu_backward")),
+    ActivationFunction("linear", "linear", _linear, _linear_derivative),
+)
+
+ACTIVATION_FUNCTIONS: Mapping[str, ActivationFunction] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
+"""Every activation function by name, in the order of figures and tables."""
+
+
+def activation_function(name: str) -> ActivationFunction:
+    """The entry of one activation function.
+
+    Raises InfoplaneError for a name that is not in the table.
+    """
+    if name not in ACTIVATION_FUNCTIONS:
+        raise InfoplaneError(f"unknown activation function {name!r}; allowed are {', '.join(ACTIVATION_FUNCTIONS)}")
+    return ACTIVATION_FUNCTIONS[name]
