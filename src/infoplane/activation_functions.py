@@ -53,7 +53,7 @@ _LEAK = 0.01
 
 
 def _elementwise(name: str, *arguments: Any) -> Callable[..., Tensor]:
-    """torch's operation `name` of x with fixed further arguments; writes into `out` where it is given."""
+    """The operation `name` of torch, of x with fixed further arguments; writes into `out` where it is given."""
 
     def function(x: Tensor, out: Tensor | None = None) -> Tensor:
         import torch
@@ -66,7 +66,7 @@ def _elementwise(name: str, *arguments: Any) -> Callable[..., Tensor]:
 
 
 def _backward(name: str, *arguments: Any, of_result: bool = False) -> Callable[..., Tensor]:
-    """torch's fused gradient `name` of (gradient, x or y, fixed further arguments), written into `out`."""
+    """The fused gradient `name` of torch, of (gradient, x or y, fixed further arguments), written into `out`."""
 
     def derivative(gradient: Tensor, x: Tensor, y: Tensor, out: Tensor) -> Tensor:
         import torch
