@@ -1,0 +1,123 @@
+"""Tables of a study that never was, in the form in which the pipeline writes them; for tests only."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+H_X, H_Y = 12.0, 0.999157
+ACTIVATIONS = ("tanh", "relu", "abs", "prelu", "elu", "softplus", "centered_softplus", "swish")
+ESTIMATORS = {
+    "fixed": ("fixed", ("none",), "30 bins over the activation function's range"),
+    "ebab": ("ebab", ("none",), "30 bins of equally many distinct values"),
+    "kde": ("kde", ("upper", "lower"), "Gaussian noise of variance 0.001"),
+    "adaptive_kde": ("adaptive_kde", ("upper", "lower"), "noise variance 0.001 × largest activity"),
+}
+
+
+def runs(activations: tuple[str, ...] = ACTIVATIONS, penalties: tuple[float, ...] = (0.015,)) -> pd.DataFrame:
+    """One row of settings per run: every activation function without a penalty, and ReLU with each."""
+    chosen = [(name, name, 0.0) for name in activations] + [(f"relu-l2-{l2:g}", "relu", l2) for l2 in penalties]
+    return pd.DataFrame(
+        {
+            "run": [name for name, _, _ in chosen],
+            "dataset": "szt",
+            "activation": [activation for _, activation, _ in chosen],
+            "hidden_layers": "10-7-5-4-3",
+            "l2": [l2 for _, _, l2 in chosen],
+            "weight_decay": 0.0,
+            "learning_rate": 4e-4,
+            "batch_size": 512,
+            "epochs": 1000,
+        }
+    )
+
+
+def recorded_epochs(last: int = 1000, count: int = 60) -> np.ndarray:
+    """Log-spaced, with 0 and the last."""
+    return np.unique(np.floor(np.geomspace(1, last + 1, count)).astype(np.int64) - 1)
+
+
+def study(
+    settings: pd.DataFrame | None = None,
+    *,
+    seeds: int = 6,
+    layers: int = 6,
+    estimators: tuple[str, ...] = tuple(ESTIMATORS),
+    epochs: np.ndarray | None = None,
+    diverged: dict[tuple[str, int], int] | None = None,
+) -> dict[str, pd.DataFrame]:
+    """The tables training, information and layers; `diverged` maps (run, seed) to the epoch of divergence."""
+    settings = runs() if settings is None else settings
+    epochs = recorded_epochs() if epochs is None else epochs
+    diverged = diverged or {}
+    progress = np.log1p(epochs) / np.log1p(epochs[-1])
+    training, information, by_layer = [], [], []
+    for index, (_, run) in enumerate(settings.iterrows()):
+        for seed in range(seeds):
+            random = np.random.default_rng([index, seed])
+            since = diverged.get((run["run"], seed), -1)
+            learned = progress ** random.uniform(2, 5)
+            accuracy = 0.5 + random.uniform(0.4, 0.5) * learned
+            gap = random.uniform(0, 0.06) * progress**4
+            history = {
+                "train_loss": 0.7 - 0.65 * learned,
+                "train_accuracy": accuracy,
+                "test_loss": 0.7 - 0.6 * learned + gap,
+                "test_accuracy": accuracy - gap,
+            }
+            if since >= 0:
+                history = {name: np.where(epochs >= since, np.nan, values) for name, values in history.items()}
+            keys = {**run, "seed": seed}
+            training.append(pd.DataFrame({**keys, "epoch": epochs, **history, "diverged_epoch": since}))
+            for layer in range(1, layers + 1):
+                start = H_X - max(layer - 2, 0) * random.uniform(0.8, 1.6)
+                loss = (layer - 1) / layers * random.uniform(0.0, 0.9) * (1 + 30 * run["l2"])
+                wave = progress * (1 - progress) * 2 * (layer > 2)
+                i_tx = np.clip(start + wave - loss * start * progress**3, 0.05, H_X)
+                i_ty = H_Y * (0.35 + 0.6 * learned) * (1 - 0.04 * layer)
+                scale = 1 + 5 * progress * random.uniform(0.5, 1.5)
+                by_layer.append(
+                    pd.DataFrame(
+                        {
+                            **keys,
+                            "epoch": epochs,
+                            "layer": layer,
+                            "activity_minimum": -0.1 * scale,
+                            "activity_maximum": np.ones(len(epochs)) if layer == layers else scale * layer,
+                            "weight_norm": scale,
+                            "gradient_mean_norm": np.exp(-3 * progress) * random.uniform(0.5, 1.5),
+                            "gradient_sd_norm": np.exp(-1 * progress),
+                        }
+                    )
+                )
+                for estimator in estimators:
+                    method, bounds, assumption = ESTIMATORS[estimator]
+                    for bound in bounds:
+                        part = i_tx * (0.75 if bound == "lower" else 1.0) * (0.9 if estimator == "fixed" else 1.0)
+                        if since >= 0:
+                            part = np.where(epochs >= since, np.nan, part)
+                        information.append(
+                            pd.DataFrame(
+                                {
+                                    **keys,
+                                    "epoch": epochs,
+                                    "layer": layer,
+                                    "n_layers": layers,
+                                    "estimator": estimator,
+                                    "method": method,
+                                    "bound": bound,
+                                    "assumption": assumption,
+                                    "i_tx": part,
+                                    "i_ty": np.minimum(i_ty, part),
+                                    "i_ty_shuffled": np.nan,
+                                    "h_x": H_X,
+                                    "h_y": H_Y,
+                                }
+                            )
+                        )
+    return {
+        "training": pd.concat(training, ignore_index=True),
+        "information": pd.concat(information, ignore_index=True),
+        "layers": pd.concat(by_layer, ignore_index=True),
+    }
