@@ -1,4 +1,4 @@
-"""The settings of one run: everything that decides its numbers, and nothing else.
+"""The settings of a run, a block of seeds and an estimator: what decides the numbers, and nothing else.
 
 A run is one configuration of data set, network and training; it is trained from many seeds. Where the
 settings come from and how they are checked is in `configuration`; this module only gives them types.
@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from infoplane.errors import InfoplaneError
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +115,45 @@ class RunSettings:
             **{key: tuple(values[key]) for key in ("hidden_layers", "activations", "penalised_layers")},
         }
         return cls(**{**values, **nested})
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Consecutive seeds that are trained in one job."""
+
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        return f"seeds_{self.first}-{self.last}"
+
+    @property
+    def seeds(self) -> range:
+        """The seeds of the block, ascending."""
+        return range(self.first, self.last + 1)
+
+    @classmethod
+    def parse(cls, name: str) -> Block:
+        """The inverse of `str`. Raises InfoplaneError for anything else."""
+        first, dash, last = name.removeprefix("seeds_").partition("-")
+        if not (name.startswith("seeds_") and dash and first.isdecimal() and last.isdecimal()):
+            raise InfoplaneError(f"{name!r} is not a block of seeds; it must look like seeds_0-9")
+        return cls(int(first), int(last))
+
+
+@dataclass(frozen=True, slots=True)
+class EstimatorSettings:
+    """A method and all its settings, as one entry of `estimators` gives them."""
+
+    method: str
+    settings: Mapping[str, Any]
+
+    def to_json(self) -> str:
+        """Canonical text: sorted keys, no spaces, so that equal settings are equal strings."""
+        values = {"method": self.method, "settings": self.settings}
+        return json.dumps(values, sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> EstimatorSettings:
+        """The inverse of `to_json`."""
+        return cls(**json.loads(text))

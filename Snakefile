@@ -1,0 +1,24 @@
+from snakemake.utils import min_version
+
+min_version("9.5")
+
+
+# config.yaml is the study unless --configfile names another, which then stands in its place.
+if not workflow.configfiles:
+
+    configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/activations.smk"
+include: "workflow/rules/information.smk"
+include: "workflow/rules/tables.smk"
+include: "workflow/rules/statistics.smk"
+include: "workflow/rules/figures.smk"
+
+
+rule all:
+    input:
+        targets(),
+    default_target: True

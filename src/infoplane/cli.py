@@ -1,0 +1,172 @@
+"""The command line: one subcommand per rule of the workflow, which calls one function of `stages`.
+
+Snakemake calls these; a person may as well. Each imports its stage only when it is called.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from infoplane.errors import InfoplaneError
+from infoplane.settings import Block, EstimatorSettings, RunSettings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one stage; the exit code is 0, or 1 after a sentence on standard error."""
+    given = _parser().parse_args(arguments)
+    call: Callable[[argparse.Namespace], None] = given.call
+    try:
+        call(given)
+    except InfoplaneError as error:
+        print(f"infoplane: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        # A full disk, a folder that cannot be written: the user's to mend, and no fault of the program.
+        print(f"infoplane: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _train(given: argparse.Namespace) -> None:
+    from infoplane.stages.train import train
+
+    train(given.run, given.settings, given.seeds, given.device, given.output)
+
+
+def _activations(given: argparse.Namespace) -> None:
+    from infoplane.stages.activations import activations
+
+    activations(given.settings, given.device, given.weights, given.output, given.layers)
+
+
+def _information(given: argparse.Namespace) -> None:
+    from infoplane.stages.information import information
+
+    information(given.settings, given.name, given.estimator, given.device, given.activations, given.output)
+
+
+def _training_table(given: argparse.Namespace) -> None:
+    from infoplane.stages.tables import training_table
+
+    training_table(_files(given), given.output)
+
+
+def _collect(given: argparse.Namespace) -> None:
+    from infoplane.stages.tables import collect
+
+    collect(_files(given), given.output)
+
+
+def _compression(given: argparse.Namespace) -> None:
+    from infoplane.stages.statistics import compression_table
+
+    compression_table(given.information, given.training, given.output)
+
+
+def _summary(given: argparse.Namespace) -> None:
+    from infoplane.stages.statistics import summary_table
+
+    summary_table(given.compression, given.confidence, given.output)
+
+
+def _correlation(given: argparse.Namespace) -> None:
+    from infoplane.stages.statistics import correlation_table
+
+    correlation_table(given.compression, given.confidence, given.output)
+
+
+def _figure(given: argparse.Namespace) -> None:
+    from infoplane.stages.figures import figure
+
+    figure(given.name, given.tables, given.output)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="infoplane", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="stage")
+
+    def add(name: str, call: Callable[[argparse.Namespace], None], description: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=description, description=description)
+        command.set_defaults(call=call)
+        return command
+
+    def add_settings(command: argparse.ArgumentParser) -> None:
+        command.add_argument("--settings", type=_json(RunSettings.from_json), required=True, help="of the run, as JSON")
+        command.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+
+    train = add("train", _train, "train all seeds of a block and write their weights")
+    train.add_argument("--run", required=True, help="name of the run")
+    train.add_argument("--seeds", type=_block, required=True, help="block of seeds, such as seeds_0-9")
+    add_settings(train)
+
+    activations = add("activations", _activations, "dump the activity of every layer")
+    activations.add_argument("--weights", type=Path, required=True)
+    activations.add_argument("--layers", type=Path, required=True, help="where the table of layers goes")
+    add_settings(activations)
+
+    information = add("information", _information, "estimate I(T;X) and I(T;Y)")
+    information.add_argument("--activations", type=Path, required=True)
+    information.add_argument("--name", required=True, help="name of the estimator")
+    information.add_argument("--estimator", type=_json(EstimatorSettings.from_json), required=True, help="as JSON")
+    add_settings(information)
+
+    for name, call, description in (
+        ("training-table", _training_table, "collect the histories of weights files"),
+        ("collect", _collect, "join tables of the same columns"),
+    ):
+        command = add(name, call, description)
+        # Lists of names instead of files: a study may have more files than fit on a command line.
+        command.add_argument("--files", required=True, help="path with {run}, {block} and perhaps {estimator}")
+        command.add_argument("--runs", nargs="+", required=True)
+        command.add_argument("--blocks", nargs="+", required=True)
+        command.add_argument("--estimators", nargs="+", default=[""])
+
+    compression = add("compression", _compression, "measure compression")
+    compression.add_argument("--information", type=Path, required=True)
+    compression.add_argument("--training", type=Path, required=True)
+
+    for name, call, description in (
+        ("compression-summary", _summary, "summarise compression over seeds"),
+        ("correlation", _correlation, "correlate compression with generalisation"),
+    ):
+        command = add(name, call, description)
+        command.add_argument("--compression", type=Path, required=True)
+        command.add_argument("--confidence", type=float, default=0.95)
+
+    figure = add("figure", _figure, "draw one figure")
+    figure.add_argument("--name", required=True)
+    figure.add_argument("--tables", type=Path, nargs="+", required=True)
+
+    for name, command in commands.choices.items():
+        command.add_argument("--output", type=Path, required=True, nargs="+" if name == "figure" else None)
+    return parser
+
+
+def _files(given: argparse.Namespace) -> list[Path]:
+    """The files of every combination of run, block and estimator, in the order given."""
+    return [
+        Path(given.files.format(run=run, block=block, estimator=estimator))
+        for run, estimator, block in itertools.product(given.runs, given.estimators, given.blocks)
+    ]
+
+
+def _json(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    def checked(text: str) -> Any:
+        try:
+            return parse(text)
+        except (ValueError, KeyError, TypeError) as error:
+            raise argparse.ArgumentTypeError(f"{text[:60]!r} is not settings as this version writes them") from error
+
+    return checked
+
+
+def _block(text: str) -> Block:
+    try:
+        return Block.parse(text)
+    except InfoplaneError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -1,0 +1,323 @@
+"""From a configuration to a study: the one place that checks it and expands it into runs.
+
+Nothing here imports torch, pandas or matplotlib: Snakemake reads it each time it parses the workflow.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from infoplane import activation_functions, datasets, estimators, figures
+from infoplane.errors import InfoplaneError
+from infoplane.settings import Block, EstimatorSettings, Initialisation, RecordedEpochs, RunSettings, Split
+
+Schema = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A checked configuration, expanded."""
+
+    name: str
+    seeds: int
+    seeds_per_job: int
+    device: str
+    keep_activations: bool
+    runs: Mapping[str, RunSettings]
+    estimators: Mapping[str, EstimatorSettings]
+    primary_measure: str
+    confidence: float
+    figures: tuple[str, ...]
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The blocks of seeds, ascending; the last may be shorter."""
+        starts = range(0, self.seeds, self.seeds_per_job)
+        return [Block(first, min(first + self.seeds_per_job, self.seeds) - 1) for first in starts]
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a YAML file. Raises InfoplaneError if it is not there or not YAML."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InfoplaneError(f"{path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        place = getattr(error, "problem_mark", None)
+        where = f" (line {place.line + 1}, column {place.column + 1})" if place else ""
+        raise InfoplaneError(f"{path}: this is not YAML{where}") from error
+
+
+def load(config: Mapping[str, Any], schema_path: Path, source: str = "config.yaml") -> Study:
+    """Check a configuration and expand it into a study.
+
+    `source` is the name under which messages speak of the configuration. Raises InfoplaneError, with one sentence
+    that names the key, what was found and what is allowed, for the first mistake in reading order.
+    """
+    try:
+        return _expand(_check(config, read_yaml(schema_path)))
+    except InfoplaneError as error:
+        raise InfoplaneError(f"{source}: {error}") from None
+
+
+def _check(config: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
+    checked = _complete(_validated(config, schema, ""), schema, schema)
+    # Overrides are partial, so they take their defaults from the section `defaults` instead of the schema.
+    checked["runs"] = {name: _merged(checked["defaults"], run) for name, run in checked["runs"].items()}
+    return checked
+
+
+def _expand(config: Mapping[str, Any]) -> Study:
+    return Study(
+        name=config["study"],
+        seeds=int(config["seeds"]),
+        seeds_per_job=int(config["seeds_per_job"]),
+        device=config["device"],
+        keep_activations=config["keep_activations"],
+        runs={name: _run(values, f"runs.{name}") for name, values in config["runs"].items()},
+        estimators={name: _estimator(values, f"estimators.{name}") for name, values in config["estimators"].items()},
+        primary_measure=config["statistics"]["primary_measure"],
+        confidence=float(config["statistics"]["confidence"]),
+        figures=_figures(config["figures"]),
+    )
+
+
+def _run(values: Mapping[str, Any], where: str) -> RunSettings:
+    try:
+        datasets.check_options(values["dataset"], values["dataset_options"])
+    except InfoplaneError as error:
+        raise InfoplaneError(f"{where}.dataset: {error}") from None
+    hidden = tuple(int(units) for units in values["hidden_layers"])
+    activation = values["activation"]
+    if isinstance(activation, list) and len(activation) != len(hidden):
+        raise InfoplaneError(
+            f"{where}.activation has {len(activation)} entries; it must be one name or {len(hidden)}, one for each "
+            "of hidden_layers"
+        )
+    names = tuple(activation) if isinstance(activation, list) else (activation,) * len(hidden)
+    for name in names:
+        if name not in activation_functions.ACTIVATION_FUNCTIONS:
+            raise InfoplaneError(
+                f"{where}.activation is {_shown(name)}; " + _allowed(name, activation_functions.ACTIVATION_FUNCTIONS)
+            )
+    penalised = values["penalised_layers"]
+    if penalised == "hidden":
+        penalised = range(1, len(hidden) + 1)
+    elif penalised == "all":
+        penalised = range(1, len(hidden) + 2)
+    elif max(penalised) > len(hidden) + 1:
+        raise InfoplaneError(
+            f"{where}.penalised_layers has {max(penalised)}; the network has the layers 1 to {len(hidden) + 1}"
+        )
+    initialisation = values["initialisation"]
+    split = values["split"]
+    return RunSettings(
+        dataset=values["dataset"],
+        dataset_options=tuple(sorted(values["dataset_options"].items())),
+        split=Split(float(split["fraction"]), int(split["seed"]), split["order"], split["stratified"]),
+        hidden_layers=hidden,
+        activations=names,
+        batch_normalisation=values["batch_normalisation"],
+        dropout=float(values["dropout"]),
+        initialisation=Initialisation(
+            initialisation["scheme"], None if initialisation["scale"] is None else float(initialisation["scale"])
+        ),
+        optimiser=values["optimiser"],
+        learning_rate=float(values["learning_rate"]),
+        momentum=float(values["momentum"]),
+        batch_size=None if values["batch_size"] == "full" else int(values["batch_size"]),
+        l2=float(values["l2"]),
+        weight_decay=float(values["weight_decay"]),
+        penalised_layers=tuple(sorted(int(layer) for layer in penalised)),
+        epochs=int(values["epochs"]),
+        recorded_epochs=_recorded_epochs(values["recorded_epochs"], int(values["epochs"]), where),
+        record_gradients=values["record_gradients"],
+        study_seed=int(values["study_seed"]),
+    )
+
+
+def _recorded_epochs(value: Any, epochs: int, where: str) -> RecordedEpochs:
+    if isinstance(value, Mapping):
+        return RecordedEpochs(value["spacing"], int(value["count"]))
+    if isinstance(value, list):
+        if max(value) > epochs:
+            raise InfoplaneError(f"{where}.recorded_epochs has {max(value)}; the run ends at epoch {epochs}")
+        return RecordedEpochs("list", epochs=tuple(sorted({int(epoch) for epoch in value})))
+    return RecordedEpochs("log", int(value))
+
+
+def _estimator(values: Mapping[str, Any], where: str) -> EstimatorSettings:
+    given = dict(values)
+    name = given.pop("method")
+    if name not in estimators.METHODS:
+        raise InfoplaneError(f"{where}.method is {_shown(name)}; {_allowed(name, estimators.METHODS)}")
+    method = estimators.METHODS[name]
+    schema = {"type": "object", "additionalProperties": False, "properties": method.settings}
+    settings = _complete(_validated(given, schema, where), schema, schema)
+    if method.check is not None:
+        try:
+            method.check(settings)
+        except InfoplaneError as error:
+            raise InfoplaneError(f"{where}: {error}") from None
+    return EstimatorSettings(name, settings)
+
+
+def _figures(chosen: Any) -> tuple[str, ...]:
+    if chosen == "all":
+        return tuple(figures.FIGURES)
+    for name in chosen:
+        if name not in figures.FIGURES:
+            raise InfoplaneError(f"figures has {_shown(name)}; {_allowed(name, figures.FIGURES)}")
+    return tuple(chosen)
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `changes` laid over it; of the sections only `split` and `initialisation` are merged by key."""
+    merged = {**base, **changes}
+    for key in ("split", "initialisation"):
+        merged[key] = {**base[key], **changes.get(key, {})}
+    return merged
+
+
+# Checking against a schema, with messages for people
+
+
+def _resolved(schema: Schema, root: Schema) -> Schema:
+    """The schema that a `$ref` into `$defs` points to, under what stands beside the reference."""
+    if "$ref" not in schema:
+        return schema
+    target = root["$defs"][schema["$ref"].rpartition("/")[2]]
+    return {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
+
+
+def _complete(values: Any, schema: Schema, root: Schema) -> Any:
+    """A copy in which keys that are left out have the defaults of the schema, outside the runs."""
+    schema = _resolved(schema, root)
+    if not isinstance(values, Mapping):
+        return deepcopy(values)
+    completed = {key: deepcopy(value) for key, value in values.items()}
+    for key, part in schema.get("properties", {}).items():
+        part = _resolved(part, root)
+        if key not in completed and "default" in part:
+            completed[key] = deepcopy(part["default"])
+        if key in completed:
+            completed[key] = _complete(completed[key], part, root)
+    return completed
+
+
+def _validated(values: Any, schema: Schema, where: str) -> Any:
+    errors = sorted(Draft202012Validator(schema).iter_errors(values), key=lambda error: [str(p) for p in error.path])
+    if errors:
+        raise InfoplaneError(_sentence(errors[0], schema, where))
+    return values
+
+
+def _sentence(error: ValidationError, root: Schema, where: str) -> str:
+    """One sentence: the key, what was found, what is allowed."""
+    key = ".".join([part for part in [where] if part] + [str(part) for part in error.absolute_path])
+    found = error.instance
+    if error.validator == "additionalProperties":
+        allowed = _resolved(error.schema, root)["properties"]
+        unknown = next(name for name in found if name not in allowed)
+        full = f"{key}.{unknown}" if key else str(unknown)
+        return f"{full} is not a key; {_allowed(str(unknown), allowed)}"
+    if error.validator == "required":
+        missing = next(name for name in error.validator_value if name not in found)
+        return f"{f'{key}.{missing}' if key else missing} is missing; it is required"
+    if error.validator == "minProperties":
+        return f"{key} is empty; it must have at least one entry"
+    if "propertyNames" in error.absolute_schema_path:
+        return f"{key} has the name {_shown(found)}; it must be {_wanted(error.schema, root)}"
+    hint = ""
+    if isinstance(found, str) and _is_number(found) and "number" in _wanted(error.schema, root):
+        hint = f" (YAML reads {found} as text: write {float(found)!r} or {_with_point(found)})"
+    return f"{key or 'the configuration'} is {_shown(found)}; it must be {_wanted(error.schema, root)}{hint}"
+
+
+def _wanted(schema: Any, root: Schema) -> str:
+    """What a schema allows, in words."""
+    schema = _resolved(schema, root)
+    if "anyOf" in schema:
+        return ", or ".join(_wanted(part, root) for part in schema["anyOf"])
+    if "const" in schema:
+        return _shown(schema["const"])
+    if "enum" in schema:
+        return _list([_shown(value) for value in schema["enum"]], "or")
+    if "pattern" in schema:
+        return "1 to 64 letters, digits, '.', '_' or '-', of which the first is a letter or digit"
+    kind = schema.get("type")
+    if isinstance(kind, list):
+        return _list([_NOUNS[part] for part in kind], "or")
+    limits = [word.format(schema[limit]) for limit, word in _LIMITS.items() if limit in schema]
+    if kind == "array":
+        size = f"{schema['minItems']} or more" if "minItems" in schema else "any number of"
+        if schema.get("minItems") and schema.get("minItems") == schema.get("maxItems"):
+            size = str(schema["minItems"])
+        distinct = "distinct " if schema.get("uniqueItems") else ""
+        each = f", each {_wanted(schema['items'], root)}" if "items" in schema else ""
+        return f"a list of {size} {distinct}entries{each}"
+    if kind == "object" and schema.get("required"):
+        return f"a section with the keys {_list(schema['required'], 'and')}"
+    return " ".join([_NOUNS[kind], " and ".join(limits)]).strip() if kind else "something else"
+
+
+_NOUNS = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "a text",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a section with keys",
+    "null": "null",
+}
+_LIMITS = {
+    "minimum": "of at least {}",
+    "exclusiveMinimum": "greater than {}",
+    "maximum": "of at most {}",
+    "exclusiveMaximum": "less than {}",
+}
+
+
+def _list(words: Iterable[str], last: str) -> str:
+    words = list(words)
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def _allowed(name: str, known: Iterable[str]) -> str:
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    return (
+        (f"did you mean {close[0]}? " if close else "") + f"Allowed are {_list(known, 'and')}" if known else "none is"
+    )
+
+
+def _shown(value: Any) -> str:
+    """A value as YAML writes it, shortened."""
+    try:
+        text = json.dumps(value, default=str)
+    except (TypeError, ValueError, RecursionError):
+        text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _with_point(text: str) -> str:
+    mantissa, e, exponent = text.partition("e")
+    return text if "." in mantissa else f"{mantissa}.0{e}{exponent}"

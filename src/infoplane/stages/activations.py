@@ -1,0 +1,66 @@
+"""Stage `activations`: weights -> the activity of every layer for every sample."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from infoplane import storage
+from infoplane.progress import Progress
+from infoplane.provenance import provenance
+from infoplane.settings import RunSettings
+from infoplane.stages.common import check_settings, load_dataset, resolve_device, tidy
+from infoplane.training import layer_activities
+
+
+def activations(settings: RunSettings, device: str, weights: Path, output: Path, layers_output: Path) -> None:
+    """Dump the activity of every layer for every sample, and write the table of layers."""
+    dataset = load_dataset(settings)
+    device = resolve_device(device)
+    with storage.open_checked(weights, "weights") as source:
+        made_with = storage.read_provenance(source)
+        check_settings(made_with, settings, weights)
+        seeds, epochs = source["seeds"][:], source["epochs"][:]
+        parameters = {
+            f"{layer}/{name}": values[:]
+            for layer, group in source["parameters"].items()
+            for name, values in group.items()
+        }
+        statistics = {name: values[:] for name, values in source["layer_statistics"].items()}
+        diverged = source["diverged_epoch"][:]
+    samples, widths = len(dataset.labels), [*settings.hidden_layers, dataset.classes]
+    run = made_with["run"]
+    with storage.create(output, "activations", {**made_with, **provenance(), "device": device}) as file:
+        file["seeds"], file["epochs"], file["diverged_epoch"] = seeds, epochs, diverged
+        dumps, minima, maxima = [], [], []
+        for index, units in enumerate(widths, start=1):
+            shape = (len(seeds), len(epochs), samples, units)
+            dumps.append(
+                file.create_dataset(
+                    f"layer{index}/activity", shape, np.float32, chunks=(1, 1, samples, units), fletcher32=True
+                )
+            )
+            minima.append(np.empty(shape[:2], np.float32))
+            maxima.append(np.empty(shape[:2], np.float32))
+        with Progress(f"activations {run}", len(epochs), "recorded epochs") as progress:
+            for step in range(len(epochs)):
+                at_epoch = {name: values[:, step] for name, values in parameters.items()}
+                for layer, activity in enumerate(layer_activities(settings, at_epoch, dataset.inputs, device)):
+                    dumps[layer][:, step] = activity
+                    minima[layer][:, step] = activity.min(axis=(1, 2))
+                    maxima[layer][:, step] = activity.max(axis=(1, 2))
+                progress.step()
+        for index in range(len(widths)):
+            file[f"layer{index + 1}/minimum"] = minima[index]
+            file[f"layer{index + 1}/maximum"] = maxima[index]
+    columns = {
+        "activity_minimum": np.stack(minima, axis=-1),
+        "activity_maximum": np.stack(maxima, axis=-1),
+        **{
+            name: statistics.get(name, np.full((len(seeds), len(epochs), len(widths)), np.nan))
+            for name in ("weight_norm", "gradient_mean_norm", "gradient_sd_norm")
+        },
+    }
+    axes = {"seed": seeds, "epoch": epochs, "layer": np.arange(1, len(widths) + 1)}
+    storage.write_table(tidy(run, settings, axes, columns), layers_output, made_with)

@@ -1,0 +1,68 @@
+"""What several stages need: the data set of a run, the device, and tidy rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from infoplane import datasets
+from infoplane.errors import InfoplaneError
+from infoplane.settings import RunSettings
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from infoplane.datasets import Dataset
+
+
+def resolve_device(device: str) -> str:
+    """Either cpu or cuda; auto takes CUDA where there is one. Raises InfoplaneError for cuda where there is none."""
+    if device == "cpu":
+        return device
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if device == "cuda":
+        raise InfoplaneError("device is cuda, but torch finds no CUDA device here; allowed here are auto and cpu")
+    return "cpu"
+
+
+def load_dataset(settings: RunSettings) -> Dataset:
+    """The data set of a run."""
+    return datasets.load(settings.dataset, **dict(settings.dataset_options))
+
+
+def check_settings(made_with: Mapping[str, Any], settings: RunSettings, path: Path) -> None:
+    if made_with["settings"] != settings.to_json():
+        raise InfoplaneError(
+            f"{path}: this file was made with other settings of the run; remove it to have it made again"
+        )
+
+
+def tidy(run: str, settings: RunSettings, axes: Mapping[str, NDArray[Any]], columns: Mapping[str, Any]) -> pd.DataFrame:
+    """One row per combination of the axes, in their order, with the run's settings in front."""
+    grid = np.meshgrid(*axes.values(), indexing="ij")
+    shape = grid[0].shape
+    return pd.DataFrame(
+        {
+            "run": run,
+            "dataset": settings.dataset,
+            "activation": settings.activation,
+            "hidden_layers": "-".join(map(str, settings.hidden_layers)),
+            "l2": settings.l2,
+            "weight_decay": settings.weight_decay,
+            "learning_rate": settings.learning_rate,
+            "batch_size": settings.batch_size or -1,
+            "epochs": settings.epochs,
+            **{name: values.ravel() for name, values in zip(axes, grid, strict=True)},
+            **{
+                name: np.broadcast_to(values, shape).ravel() if isinstance(values, np.ndarray) else values
+                for name, values in columns.items()
+            },
+        }
+    )

@@ -1,0 +1,31 @@
+"""Stage `statistics`: tables of training and information -> compression, its summary, and correlations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from infoplane import storage
+from infoplane.provenance import provenance
+from infoplane.statistics import compression, compression_summary, correlation
+
+
+def compression_table(information: Path, training: Path, output: Path) -> None:
+    """The measures of compression of every run, seed, layer, estimator and bound."""
+    table = compression(storage.read_table(information), storage.read_table(training))
+    storage.write_table(table, output, _from(information))
+
+
+def summary_table(compression_path: Path, confidence: float, output: Path) -> None:
+    """Mean, standard deviation and interval over seeds of every measure."""
+    table = compression_summary(storage.read_table(compression_path), confidence=confidence)
+    storage.write_table(table, output, {**_from(compression_path), "confidence": confidence})
+
+
+def correlation_table(compression_path: Path, confidence: float, output: Path) -> None:
+    """Correlation over seeds of every measure with generalisation."""
+    table = correlation(storage.read_table(compression_path), confidence=confidence)
+    storage.write_table(table, output, {**_from(compression_path), "confidence": confidence})
+
+
+def _from(path: Path) -> dict[str, object]:
+    return {**storage.read_table_provenance(path), **provenance()}

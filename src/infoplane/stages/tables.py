@@ -1,0 +1,43 @@
+"""Stage `tables`: the files of all runs and blocks -> one tidy table of each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from infoplane import storage
+from infoplane.provenance import provenance
+from infoplane.settings import RunSettings
+from infoplane.stages.common import tidy
+
+
+def training_table(weights: Sequence[Path], output: Path) -> None:
+    """Collect the histories of all weights files: one row per run, seed and recorded epoch."""
+    frames, sources = [], {}
+    for path in weights:
+        with storage.open_checked(path, "weights") as source:
+            made_with = storage.read_provenance(source)
+            axes = {"seed": source["seeds"][:], "epoch": source["epochs"][:]}
+            history = {name: values[:] for name, values in source["history"].items()}
+            history["diverged_epoch"] = np.repeat(source["diverged_epoch"][:][:, None], len(axes["epoch"]), axis=1)
+            frames.append(tidy(made_with["run"], RunSettings.from_json(made_with["settings"]), axes, history))
+            sources[made_with["run"]] = made_with
+    storage.write_table(pd.concat(frames, ignore_index=True), output, _collected(sources))
+
+
+def collect(tables: Sequence[Path], output: Path) -> None:
+    """Join tables of the same columns, in the given order."""
+    sources = {}
+    for path in tables:
+        made_with = storage.read_table_provenance(path)
+        sources["/".join(part for part in (made_with["run"], made_with.get("estimator")) if part)] = made_with
+    joined = pd.concat([storage.read_table(path) for path in tables], ignore_index=True)
+    storage.write_table(joined, output, _collected(sources))
+
+
+def _collected(sources: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    return provenance(sources=dict(sorted(sources.items())))

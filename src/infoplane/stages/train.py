@@ -1,0 +1,43 @@
+"""Stage `train`: data set -> weights of every recorded epoch, for one run and block of seeds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from infoplane import datasets, storage
+from infoplane.progress import Progress
+from infoplane.provenance import provenance
+from infoplane.settings import Block, RunSettings
+from infoplane.stages.common import load_dataset, resolve_device
+from infoplane.training import train_block
+
+
+def train(run: str, settings: RunSettings, block: Block, device: str, output: Path) -> None:
+    """Train all seeds of a block and write weights, history and layer statistics."""
+    dataset = load_dataset(settings)
+    training_part, test_part = datasets.split(dataset, settings.split)
+    device = resolve_device(device)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with Progress(f"train {run} {block}", settings.epochs, "epochs") as progress:
+        record = train_block(
+            settings,
+            block.seeds,
+            dataset.inputs,
+            dataset.labels,
+            training_part,
+            test_part,
+            device=device,
+            checkpoint=output.with_suffix(".checkpoint"),
+            on_progress=lambda done, _: progress.to(done),
+        )
+    made_with = provenance(run=run, settings=settings.to_json(), dataset_digest=dataset.digest, device=device)
+    with storage.create(output, "weights", made_with) as file:
+        for name in ("seeds", "epochs", "diverged_epoch"):
+            file.create_dataset(name, data=getattr(record, name))
+        for group, arrays in (
+            ("parameters", record.parameters),
+            ("history", record.history),
+            ("layer_statistics", record.layer_statistics),
+        ):
+            for name, values in arrays.items():
+                file.create_dataset(f"{group}/{name}", data=values, chunks=values.shape, fletcher32=True)

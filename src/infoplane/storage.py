@@ -1,0 +1,135 @@
+"""The layout of every file of the pipeline, and the only code that opens one.
+
+weights     HDF5: seeds (seed,), epochs (epoch,), parameters/layer<n>/<name> (seed, epoch, ...), history/<name>
+            (seed, epoch), layer_statistics/<name> (seed, epoch, layer), diverged_epoch (seed,)
+activations HDF5: seeds, epochs, diverged_epoch, layer<n>/activity (seed, epoch, sample, unit) float32 with one chunk
+            for each (seed, epoch), and layer<n>/minimum and layer<n>/maximum (seed, epoch) over its samples and units
+tables      Parquet or CSV, one row per observation
+
+Layers count from 1 and the softmax output is the last. Every HDF5 file and Parquet table carries its provenance as
+JSON text; a CSV table has it in a file of the same name with the ending .provenance.json. Every file is written
+under a temporary name and renamed, so that a file that is there is whole; HDF5 data carry checksums.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import h5py
+
+from infoplane.errors import InfoplaneError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMAT = 1
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary name in the folder of `path`; renamed to `path` if all goes well, else removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    try:
+        yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def create(path: Path, kind: str, provenance: Mapping[str, Any]) -> Iterator[h5py.File]:
+    """A new HDF5 file of a kind ("weights" or "activations") that appears under its name when it is whole."""
+    with replacing(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
+        file.attrs["kind"] = f"infoplane {kind}"
+        file.attrs["format"] = FORMAT
+        file.attrs["provenance"] = json.dumps(provenance, sort_keys=True)
+        yield file
+
+
+@contextmanager
+def open_checked(path: Path, kind: str) -> Iterator[h5py.File]:
+    """An HDF5 file of a kind, to read. Raises InfoplaneError if it is missing, damaged or of another kind."""
+    if not path.is_file():
+        raise InfoplaneError(f"{path}: there is no such file; it must be a file of {kind} that infoplane wrote")
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise InfoplaneError(
+            f"{path}: this is not a whole HDF5 file (truncated, damaged or something else); remove it to have it made "
+            "again"
+        ) from error
+    try:
+        with file:
+            found = file.attrs.get("kind", "nothing")
+            if found != f"infoplane {kind}":
+                raise InfoplaneError(f"{path}: this file holds {found!r}; it must hold 'infoplane {kind}'")
+            if file.attrs.get("format") != FORMAT:
+                raise InfoplaneError(
+                    f"{path}: this file has the format {file.attrs.get('format')}; this version reads {FORMAT}"
+                )
+            yield file
+    except (OSError, KeyError, RuntimeError) as error:
+        # What h5py raises for a checksum that does not match, or for a data set that is not there.
+        raise InfoplaneError(f"{path}: this file is damaged ({error}); remove it to have it made again") from error
+
+
+def read_provenance(file: h5py.File) -> dict[str, Any]:
+    """The provenance of an open HDF5 file."""
+    found: dict[str, Any] = json.loads(file.attrs["provenance"])
+    return found
+
+
+def layers(group: h5py.Group) -> list[str]:
+    """The names layer1, layer2, ... of a group, in the order of the layers."""
+    return [f"layer{index}" for index in range(1, 1 + sum(name.startswith("layer") for name in group))]
+
+
+def write_table(table: pd.DataFrame, path: Path, provenance: Mapping[str, Any]) -> None:
+    """Write a table as Parquet or CSV, by the ending of the path, with its provenance."""
+    text = json.dumps(provenance, sort_keys=True, indent=None if path.suffix == ".parquet" else 2)
+    with replacing(path) as temporary:
+        if path.suffix == ".parquet":
+            import pyarrow as pa
+            import pyarrow.parquet as pq
+
+            content = pa.Table.from_pandas(table, preserve_index=False)
+            pq.write_table(
+                content.replace_schema_metadata({**(content.schema.metadata or {}), b"infoplane": text}), temporary
+            )
+        else:
+            table.to_csv(temporary, index=False)
+    if path.suffix != ".parquet":
+        with replacing(path.with_suffix(".provenance.json")) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A table that `write_table` wrote. Raises InfoplaneError if it is missing or damaged."""
+    import pandas as pd
+    import pyarrow as pa
+
+    try:
+        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    except FileNotFoundError:
+        raise InfoplaneError(f"{path}: there is no such file; it must be a table that infoplane wrote") from None
+    except (OSError, pa.ArrowException, ValueError) as error:
+        raise InfoplaneError(f"{path}: this table is damaged; remove it to have it made again") from error
+
+
+def read_table_provenance(path: Path) -> dict[str, Any]:
+    """The provenance of a table that `write_table` wrote."""
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        found: dict[str, Any] = json.loads(pq.read_schema(path).metadata[b"infoplane"])
+        return found
+    found = json.loads(path.with_suffix(".provenance.json").read_text(encoding="utf-8"))
+    return found

@@ -1,0 +1,24 @@
+rule activations:
+    input:
+        WEIGHTS,
+    output:
+        activations=ACTIVATIONS if study.keep_activations else temp(ACTIVATIONS),
+        layers=LAYERS,
+    log:
+        f"{LOG}/activations/{{run}}/{{block}}.log",
+    benchmark:
+        f"{BENCHMARK}/activations/{{run}}/{{block}}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    priority: 2
+    resources:
+        mem_mb=2000,
+        runtime=30,
+        gpu=GPU,
+        device=study.device,
+    params:
+        settings=run_settings,
+    shell:
+        "python -m infoplane activations --weights {input} --settings {params.settings:q} "
+        "--device {resources.device} --layers {output.layers} --output {output.activations} > {log} 2>&1"

@@ -1,0 +1,77 @@
+# The study, the paths of its files, and what the rules share.
+import os
+import sys
+from pathlib import Path
+
+# Rules run `python -m infoplane`: this checkout's package, by the Python that runs Snakemake, also where the
+# package is not installed or the environment not activated.
+SOURCE = Path(workflow.basedir) / "src"
+sys.path.insert(0, str(SOURCE))
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
+os.environ["PATH"] = os.pathsep.join(
+    [str(Path(sys.executable).parent), os.environ["PATH"]]
+)
+
+from infoplane import configuration
+from infoplane.errors import InfoplaneError
+from infoplane.figures import FIGURES, files_of
+from infoplane.settings import Block
+
+try:
+    study = configuration.load(
+        config,
+        Path(workflow.basedir) / "workflow/schemas/config.schema.yaml",
+        source=" + ".join(map(os.path.relpath, workflow.configfiles)),
+    )
+except InfoplaneError as error:
+    sys.exit(f"infoplane: {error}")
+
+RESULTS = f"results/{study.name}"
+WEIGHTS = f"{RESULTS}/weights/{{run}}/{{block}}.h5"
+ACTIVATIONS = f"{RESULTS}/activations/{{run}}/{{block}}.h5"
+LAYERS = f"{RESULTS}/activations/{{run}}/{{block}}.layers.parquet"
+INFORMATION = f"{RESULTS}/information/{{run}}/{{block}}/{{estimator}}.parquet"
+TABLES = {
+    "training": f"{RESULTS}/tables/training.parquet",
+    "layers": f"{RESULTS}/tables/layers.parquet",
+    "information": f"{RESULTS}/tables/information.parquet",
+    "compression": f"{RESULTS}/tables/compression.csv",
+    "compression_summary": f"{RESULTS}/tables/compression_summary.csv",
+    "correlation": f"{RESULTS}/tables/correlation.csv",
+}
+FIGURE = f"{RESULTS}/figures/{{figure}}"
+LOG = f"{RESULTS}/logs"
+BENCHMARK = f"{RESULTS}/benchmarks"
+BLOCKS = [str(block) for block in study.blocks]
+
+# A CPU-only study must not wait for a GPU; without a limit on gpu, local runs ignore the number.
+GPU = 0 if study.device == "cpu" else 1
+
+
+wildcard_constraints:
+    run="|".join(map(re.escape, study.runs)),
+    block="|".join(map(re.escape, BLOCKS)),
+    estimator="|".join(map(re.escape, study.estimators)),
+
+
+def run_settings(wildcards):
+    """The settings of the run, as text: all that its rules depend on."""
+    return study.runs[wildcards.run].to_json()
+
+
+def of_all_runs(pattern, **others):
+    """The files of every run and block."""
+    return expand(pattern, run=study.runs, block=BLOCKS, **others)
+
+
+def table(name, ending=None):
+    """The path of a table."""
+    return TABLES[name] if ending is None else str(Path(TABLES[name]).with_suffix(ending))
+
+
+def targets():
+    """What `snakemake` makes: every table and every figure asked for."""
+    figures = [f"{RESULTS}/figures/{file}.svg" for name in study.figures for file in files_of(name, study.estimators)]
+    return [*TABLES.values(), *figures]

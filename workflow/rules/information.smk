@@ -1,0 +1,25 @@
+rule information:
+    input:
+        ACTIVATIONS,
+    output:
+        INFORMATION,
+    log:
+        f"{LOG}/information/{{run}}/{{block}}/{{estimator}}.log",
+    benchmark:
+        f"{BENCHMARK}/information/{{run}}/{{block}}/{{estimator}}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    priority: 3
+    resources:
+        mem_mb=2000,
+        runtime=60,
+        gpu=GPU,
+        device=study.device,
+    params:
+        settings=run_settings,
+        estimator=lambda wildcards: study.estimators[wildcards.estimator].to_json(),
+    shell:
+        "python -m infoplane information --activations {input} --settings {params.settings:q} "
+        "--name {wildcards.estimator} --estimator {params.estimator:q} "
+        "--device {resources.device} --output {output} > {log} 2>&1"

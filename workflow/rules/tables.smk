@@ -1,0 +1,73 @@
+# The files of all runs and blocks, joined. The files are named by their parts: a large study has more of them than
+# fit on a command line.
+rule training_table:
+    input:
+        of_all_runs(WEIGHTS),
+    output:
+        table("training"),
+    log:
+        f"{LOG}/tables/training.log",
+    benchmark:
+        f"{BENCHMARK}/tables/training.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        files=WEIGHTS,
+        runs=list(study.runs),
+        blocks=BLOCKS,
+    shell:
+        "python -m infoplane training-table --files {params.files:q} --runs {params.runs} "
+        "--blocks {params.blocks} --output {output} > {log} 2>&1"
+
+
+rule layers_table:
+    input:
+        of_all_runs(LAYERS),
+    output:
+        table("layers"),
+    log:
+        f"{LOG}/tables/layers.log",
+    benchmark:
+        f"{BENCHMARK}/tables/layers.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=10,
+    params:
+        files=LAYERS,
+        runs=list(study.runs),
+        blocks=BLOCKS,
+    shell:
+        "python -m infoplane collect --files {params.files:q} --runs {params.runs} "
+        "--blocks {params.blocks} --output {output} > {log} 2>&1"
+
+
+rule information_table:
+    input:
+        of_all_runs(INFORMATION, estimator=study.estimators),
+    output:
+        table("information"),
+    log:
+        f"{LOG}/tables/information.log",
+    benchmark:
+        f"{BENCHMARK}/tables/information.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=20,
+    params:
+        files=INFORMATION,
+        runs=list(study.runs),
+        blocks=BLOCKS,
+        estimators=list(study.estimators),
+    shell:
+        "python -m infoplane collect --files {params.files:q} --runs {params.runs} --blocks {params.blocks} "
+        "--estimators {params.estimators} --output {output} > {log} 2>&1"

@@ -1,0 +1,22 @@
+rule train:
+    output:
+        WEIGHTS,
+    log:
+        f"{LOG}/train/{{run}}/{{block}}.log",
+    benchmark:
+        f"{BENCHMARK}/train/{{run}}/{{block}}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    # The dumps of one run are used before those of the next are made.
+    priority: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+        gpu=GPU,
+        device=study.device,
+    params:
+        settings=run_settings,
+    shell:
+        "python -m infoplane train --run {wildcards.run} --seeds {wildcards.block} --settings {params.settings:q} "
+        "--device {resources.device} --output {output} > {log} 2>&1"
