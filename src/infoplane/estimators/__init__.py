@@ -1,0 +1,28 @@
+"""Estimators of I(T;X) and I(T;Y), the information that a layer's activity has on input and label.
+
+`METHODS` maps the name of every estimator to its `Method`. It is made from the modules of this folder that
+define `METHOD`: a new estimator is one more file. Reading this package imports numpy and nothing heavier;
+compiled kernels are in `kernels` and are imported at the first call.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from infoplane.estimators.ebab import ebab
+from infoplane.estimators.fixed_binning import fixed_binning
+from infoplane.estimators.interface import Estimate, Information, Layer, Method
+
+
+def _discover() -> Mapping[str, Method]:
+    modules = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
+    methods = [module.METHOD for module in modules if hasattr(module, "METHOD")]
+    return MappingProxyType({method.name: method for method in methods})
+
+
+METHODS: Mapping[str, Method] = _discover()
+
+__all__ = ["METHODS", "Estimate", "Information", "Layer", "Method", "ebab", "fixed_binning"]
