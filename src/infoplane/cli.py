@@ -83,7 +83,7 @@ def _correlation(given: argparse.Namespace) -> None:
 def _figure(given: argparse.Namespace) -> None:
     from infoplane.stages.figures import figure
 
-    figure(given.name, given.tables, given.output)
+    figure(given.name, given.estimator or None, given.tables, given.output)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -140,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
 
     figure = add("figure", _figure, "draw one figure")
     figure.add_argument("--name", required=True)
+    figure.add_argument("--estimator", default="", help="for the figures that each estimator has its own of")
     figure.add_argument("--tables", type=Path, nargs="+", required=True)
 
     for name, command in commands.choices.items():

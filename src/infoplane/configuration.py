@@ -71,7 +71,7 @@ def load(config: Mapping[str, Any], schema_path: Path, source: str = "config.yam
 
 
 def _check(config: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
-    checked = _complete(_validated(config, schema, ""), schema, schema)
+    checked: dict[str, Any] = _complete(_validated(config, schema, ""), schema, schema)
     # Overrides are partial, so they take their defaults from the section `defaults` instead of the schema.
     checked["runs"] = {name: _merged(checked["defaults"], run) for name, run in checked["runs"].items()}
     return checked
@@ -225,30 +225,33 @@ def _validated(values: Any, schema: Schema, where: str) -> Any:
 def _sentence(error: ValidationError, root: Schema, where: str) -> str:
     """One sentence: the key, what was found, what is allowed."""
     key = ".".join([part for part in [where] if part] + [str(part) for part in error.absolute_path])
-    found = error.instance
+    found: Any = error.instance
+    broken: Any = error.schema
+    limit: Any = error.validator_value
     if error.validator == "additionalProperties":
-        allowed = _resolved(error.schema, root)["properties"]
+        allowed = _resolved(broken, root)["properties"]
         unknown = next(name for name in found if name not in allowed)
         full = f"{key}.{unknown}" if key else str(unknown)
         return f"{full} is not a key; {_allowed(str(unknown), allowed)}"
     if error.validator == "required":
-        missing = next(name for name in error.validator_value if name not in found)
+        missing = next(name for name in limit if name not in found)
         return f"{f'{key}.{missing}' if key else missing} is missing; it is required"
     if error.validator == "minProperties":
         return f"{key} is empty; it must have at least one entry"
     if "propertyNames" in error.absolute_schema_path:
-        return f"{key} has the name {_shown(found)}; it must be {_wanted(error.schema, root)}"
+        return f"{key} has the name {_shown(found)}; it must be {_wanted(broken, root)}"
     hint = ""
-    if isinstance(found, str) and _is_number(found) and "number" in _wanted(error.schema, root):
+    if isinstance(found, str) and _is_number(found) and "number" in _wanted(broken, root):
         hint = f" (YAML reads {found} as text: write {float(found)!r} or {_with_point(found)})"
-    return f"{key or 'the configuration'} is {_shown(found)}; it must be {_wanted(error.schema, root)}{hint}"
+    return f"{key or 'the configuration'} is {_shown(found)}; it must be {_wanted(broken, root)}{hint}"
 
 
 def _wanted(schema: Any, root: Schema) -> str:
     """What a schema allows, in words."""
     schema = _resolved(schema, root)
-    if "anyOf" in schema:
-        return ", or ".join(_wanted(part, root) for part in schema["anyOf"])
+    for alternatives in ("anyOf", "oneOf"):
+        if alternatives in schema:
+            return ", or ".join(_wanted(part, root) for part in schema[alternatives])
     if "const" in schema:
         return _shown(schema["const"])
     if "enum" in schema:
@@ -295,10 +298,11 @@ def _list(words: Iterable[str], last: str) -> str:
 
 def _allowed(name: str, known: Iterable[str]) -> str:
     known = sorted(known)
+    if not known:
+        return "no key is allowed here"
     close = difflib.get_close_matches(name, known, n=1)
-    return (
-        (f"did you mean {close[0]}? " if close else "") + f"Allowed are {_list(known, 'and')}" if known else "none is"
-    )
+    allowed = "allowed are" if len(known) > 1 else "allowed is"
+    return f"{allowed} {_list(known, 'and')}" + (f" (did you mean {close[0]}?)" if close else "")
 
 
 def _shown(value: Any) -> str:

@@ -8,10 +8,10 @@ rule activations:
         f"{LOG}/activations/{{run}}/{{block}}.log",
     benchmark:
         f"{BENCHMARK}/activations/{{run}}/{{block}}.tsv"
+    priority: 2
     conda:
         "../../envs/torch.yaml"
     threads: 1
-    priority: 2
     resources:
         mem_mb=2000,
         runtime=30,

@@ -1,29 +1,22 @@
 # The study, the paths of its files, and what the rules share.
-import os
+import re
 import sys
 from pathlib import Path
 
-# Rules run `python -m infoplane`: this checkout's package, by the Python that runs Snakemake, also where the
-# package is not installed or the environment not activated.
 SOURCE = Path(workflow.basedir) / "src"
 sys.path.insert(0, str(SOURCE))
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    [str(SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])]
-)
-os.environ["PATH"] = os.pathsep.join(
-    [str(Path(sys.executable).parent), os.environ["PATH"]]
-)
 
-from infoplane import configuration
+from infoplane import configuration, environment
 from infoplane.errors import InfoplaneError
-from infoplane.figures import FIGURES, files_of
-from infoplane.settings import Block
+from infoplane.figures import FIGURES
+
+environment.run_this_checkout(SOURCE)
 
 try:
     study = configuration.load(
         config,
         Path(workflow.basedir) / "workflow/schemas/config.schema.yaml",
-        source=" + ".join(map(os.path.relpath, workflow.configfiles)),
+        source=" + ".join(path.name for path in map(Path, workflow.configfiles)),
     )
 except InfoplaneError as error:
     sys.exit(f"infoplane: {error}")
@@ -41,9 +34,14 @@ TABLES = {
     "compression_summary": f"{RESULTS}/tables/compression_summary.csv",
     "correlation": f"{RESULTS}/tables/correlation.csv",
 }
-FIGURE = f"{RESULTS}/figures/{{figure}}"
 LOG = f"{RESULTS}/logs"
 BENCHMARK = f"{RESULTS}/benchmarks"
+# The file name of every figure, with the figure and, where each estimator has its own, the estimator.
+FIGURE_FILES = {
+    f"{name}-{estimator}" if estimator else name: (name, estimator)
+    for name, figure in FIGURES.items()
+    for estimator in (study.estimators if figure.per_estimator else [""])
+}
 BLOCKS = [str(block) for block in study.blocks]
 
 # A CPU-only study must not wait for a GPU; without a limit on gpu, local runs ignore the number.
@@ -54,6 +52,7 @@ wildcard_constraints:
     run="|".join(map(re.escape, study.runs)),
     block="|".join(map(re.escape, BLOCKS)),
     estimator="|".join(map(re.escape, study.estimators)),
+    figure="|".join(map(re.escape, FIGURE_FILES)),
 
 
 def run_settings(wildcards):
@@ -68,10 +67,16 @@ def of_all_runs(pattern, **others):
 
 def table(name, ending=None):
     """The path of a table."""
-    return TABLES[name] if ending is None else str(Path(TABLES[name]).with_suffix(ending))
+    return (
+        TABLES[name] if ending is None else str(Path(TABLES[name]).with_suffix(ending))
+    )
 
 
 def targets():
     """What `snakemake` makes: every table and every figure asked for."""
-    figures = [f"{RESULTS}/figures/{file}.svg" for name in study.figures for file in files_of(name, study.estimators)]
+    figures = [
+        f"{RESULTS}/figures/{file}.svg"
+        for file, (name, _) in FIGURE_FILES.items()
+        if name in study.figures
+    ]
     return [*TABLES.values(), *figures]

@@ -7,10 +7,10 @@ rule information:
         f"{LOG}/information/{{run}}/{{block}}/{{estimator}}.log",
     benchmark:
         f"{BENCHMARK}/information/{{run}}/{{block}}/{{estimator}}.tsv"
+    priority: 3
     conda:
         "../../envs/torch.yaml"
     threads: 1
-    priority: 3
     resources:
         mem_mb=2000,
         runtime=60,

@@ -3,8 +3,8 @@ rule compression:
         information=table("information"),
         training=table("training"),
     output:
-        table("compression"),
-        table("compression", ".provenance.json"),
+        table=table("compression"),
+        provenance=table("compression", ".provenance.json"),
     log:
         f"{LOG}/statistics/compression.log",
     benchmark:
@@ -17,16 +17,16 @@ rule compression:
         runtime=20,
     shell:
         "python -m infoplane compression --information {input.information} --training {input.training} "
-        "--output {output[0]} > {log} 2>&1"
+        "--output {output.table} > {log} 2>&1"
 
 
 rule compression_summary:
     input:
-        table("compression"),
-        table("compression", ".provenance.json"),
+        compression=table("compression"),
+        provenance=table("compression", ".provenance.json"),
     output:
-        table("compression_summary"),
-        table("compression_summary", ".provenance.json"),
+        table=table("compression_summary"),
+        provenance=table("compression_summary", ".provenance.json"),
     log:
         f"{LOG}/statistics/compression_summary.log",
     benchmark:
@@ -40,17 +40,17 @@ rule compression_summary:
     params:
         confidence=study.confidence,
     shell:
-        "python -m infoplane compression-summary --compression {input[0]} --confidence {params.confidence} "
-        "--output {output[0]} > {log} 2>&1"
+        "python -m infoplane compression-summary --compression {input.compression} --confidence {params.confidence} "
+        "--output {output.table} > {log} 2>&1"
 
 
 rule correlation:
     input:
-        table("compression"),
-        table("compression", ".provenance.json"),
+        compression=table("compression"),
+        provenance=table("compression", ".provenance.json"),
     output:
-        table("correlation"),
-        table("correlation", ".provenance.json"),
+        table=table("correlation"),
+        provenance=table("correlation", ".provenance.json"),
     log:
         f"{LOG}/statistics/correlation.log",
     benchmark:
@@ -64,5 +64,5 @@ rule correlation:
     params:
         confidence=study.confidence,
     shell:
-        "python -m infoplane correlation --compression {input[0]} --confidence {params.confidence} "
-        "--output {output[0]} > {log} 2>&1"
+        "python -m infoplane correlation --compression {input.compression} --confidence {params.confidence} "
+        "--output {output.table} > {log} 2>&1"

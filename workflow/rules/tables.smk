@@ -16,7 +16,7 @@ rule training_table:
         mem_mb=2000,
         runtime=10,
     params:
-        files=WEIGHTS,
+        files=lambda _: WEIGHTS,
         runs=list(study.runs),
         blocks=BLOCKS,
     shell:
@@ -40,7 +40,7 @@ rule layers_table:
         mem_mb=4000,
         runtime=10,
     params:
-        files=LAYERS,
+        files=lambda _: LAYERS,
         runs=list(study.runs),
         blocks=BLOCKS,
     shell:
@@ -64,7 +64,7 @@ rule information_table:
         mem_mb=8000,
         runtime=20,
     params:
-        files=INFORMATION,
+        files=lambda _: INFORMATION,
         runs=list(study.runs),
         blocks=BLOCKS,
         estimators=list(study.estimators),

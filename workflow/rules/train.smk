@@ -5,11 +5,11 @@ rule train:
         f"{LOG}/train/{{run}}/{{block}}.log",
     benchmark:
         f"{BENCHMARK}/train/{{run}}/{{block}}.tsv"
+    # The dumps of one run are used before those of the next are made.
+    priority: 1
     conda:
         "../../envs/torch.yaml"
     threads: 1
-    # The dumps of one run are used before those of the next are made.
-    priority: 1
     resources:
         mem_mb=2000,
         runtime=60,

@@ -9,6 +9,6 @@ from infoplane import storage
 from infoplane.figures import render
 
 
-def figure(name: str, tables: Sequence[Path], outputs: Sequence[Path]) -> None:
+def figure(name: str, estimator: str | None, tables: Sequence[Path], outputs: Sequence[Path]) -> None:
     """Draw the figure `name` from tables whose file names are the names of the tables."""
-    render(name, {path.stem: storage.read_table(path) for path in tables}, outputs)
+    render(name, {path.stem: storage.read_table(path) for path in tables}, outputs, estimator=estimator)

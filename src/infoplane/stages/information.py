@@ -48,7 +48,7 @@ def information(
         with Progress(f"information {made_with['run']} {name}", len(seeds) * len(names), "layers") as progress:
             for s in range(len(seeds)):
                 # A diverged network has no activity to speak of from that epoch on.
-                usable = np.count_nonzero((epochs < diverged[s]) | (diverged[s] < 0))
+                usable = int(np.count_nonzero((epochs < diverged[s]) | (diverged[s] < 0)))
                 for index, key in enumerate(names):
                     layer = _layer(settings, index, minimum[s, :usable], maximum[s, :usable])
                     found = _estimate(source[f"{key}/activity"], s, usable, dataset, layer, estimator, device)

@@ -1,0 +1,291 @@
+"""The configuration: what it expands to, and the sentence for every mistake."""
+
+import copy
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infoplane import configuration
+from infoplane.configuration import Study
+from infoplane.errors import InfoplaneError
+from infoplane.settings import Block, EstimatorSettings, RecordedEpochs, RunSettings
+
+ROOT = Path(__file__).parents[1]
+SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
+CONFIGURATIONS = [ROOT / "config.yaml", *sorted((ROOT / "workflow/presets").glob("*.yaml"))]
+
+
+def load(config: object) -> Study:
+    return configuration.load(config, SCHEMA)
+
+
+@pytest.fixture(scope="module")
+def default() -> dict:
+    return yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+def changed(config: dict, path: str, value: object) -> dict:
+    """A copy with the key at `path` set; "..." as value removes it."""
+    config = copy.deepcopy(config)
+    section = config
+    *parents, last = path.split("/")
+    for key in parents:
+        section = section[key]
+    if value is ...:
+        del section[last]
+    else:
+        section[last] = value
+    return config
+
+
+@pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.stem)
+def test_every_configuration_of_the_project_is_valid(path):
+    study = load(yaml.safe_load(path.read_text()))
+    assert study.name == ("default" if path.stem == "config" else path.stem)
+
+
+def test_the_default_study(default):
+    study = load(default)
+    assert [run.activation for run in study.runs.values()] == [
+        "tanh", "relu", "abs", "prelu", "elu", "softplus", "centered_softplus", "swish", "relu",
+    ]  # fmt: skip
+    assert [run.l2 for run in study.runs.values()] == [0.0] * 8 + [0.015]
+    assert study.seeds == 10
+    assert all(run.hidden_layers == (10, 7, 5, 4, 3) for run in study.runs.values())
+
+
+def test_the_papers_study():
+    study = load(yaml.safe_load((ROOT / "workflow/presets/paper.yaml").read_text()))
+    assert len(study.runs) * study.seeds == 550
+    assert len({run.l2 for run in study.runs.values()} - {0.0}) == 3
+    assert not study.keep_activations
+    for run in study.runs.values():
+        epochs = run.recorded_epochs.resolve(run.epochs)
+        assert (len(epochs), epochs[0], epochs[-1]) == (274, 0, 8000)
+        assert (run.learning_rate, run.batch_size, run.split.fraction) == (4e-4, 512, 0.8)
+
+
+def test_config_yaml_explains_every_key_of_the_schema(default):
+    schema = yaml.safe_load(SCHEMA.read_text())
+    assert set(default) == set(schema["properties"])
+    assert set(default["defaults"]) == set(schema["$defs"]["settings"]["properties"])
+    assert set(default["statistics"]) == set(schema["properties"]["statistics"]["properties"])
+
+
+def test_every_key_of_the_schema_is_described_and_closed():
+    def walk(schema: dict, where: str) -> None:
+        for key, part in schema.get("properties", {}).items():
+            assert part.get("description"), f"{where}.{key}"
+            walk(part, f"{where}.{key}")
+        # Estimators have the settings of their methods, which are closed where they are declared.
+        if schema.get("type") == "object" and "properties" in schema and not where.endswith("estimators.*"):
+            assert schema["additionalProperties"] is False, where
+        if isinstance(schema.get("additionalProperties"), dict):
+            walk(schema["additionalProperties"], f"{where}.*")
+
+    schema = yaml.safe_load(SCHEMA.read_text())
+    walk(schema, "")
+    walk(schema["$defs"]["settings"], "settings")
+
+
+def test_keys_that_are_left_out_take_the_defaults_of_the_schema():
+    study = load({"study": "small", "runs": {"one": {}}})
+    run = study.runs["one"]
+    assert (study.seeds, study.device, list(study.estimators)) == (10, "auto", ["ebab"])
+    assert (run.epochs, run.activation, run.split.order, run.batch_size) == (8000, "tanh", "shuffled", 512)
+
+
+def test_a_run_overrides_the_defaults_key_by_key(default):
+    config = changed(default, "defaults/split", {"seed": 7, "order": "ordered"})
+    config["runs"] = {
+        "a": {"split": {"fraction": 0.5}, "activation": ["tanh", "relu"], "hidden_layers": [4, 3]},
+        "b": {"penalised_layers": "all", "batch_size": "full"},
+    }
+    runs = load(config).runs
+    assert (runs["a"].split.fraction, runs["a"].split.seed, runs["a"].split.order) == (0.5, 7, "ordered")
+    assert runs["a"].activation == "tanh-relu"
+    assert runs["a"].penalised_layers == (1, 2)
+    assert runs["b"].penalised_layers == (1, 2, 3, 4, 5, 6)
+    assert runs["b"].batch_size is None
+
+
+def test_settings_survive_the_way_through_text(default):
+    for run in load(default).runs.values():
+        assert RunSettings.from_json(run.to_json()) == run
+    for estimator in load(default).estimators.values():
+        assert EstimatorSettings.from_json(estimator.to_json()) == estimator
+
+
+def test_the_order_of_keys_does_not_change_the_text_of_settings(default):
+    reversed_config = json.loads(json.dumps(default))
+    reversed_config["defaults"] = dict(reversed(reversed_config["defaults"].items()))
+    for name, run in load(default).runs.items():
+        assert load(reversed_config).runs[name].to_json() == run.to_json()
+
+
+@pytest.mark.parametrize(
+    ("seeds", "at_once", "names"),
+    [
+        (10, 10, ["seeds_0-9"]),
+        (10, 4, ["seeds_0-3", "seeds_4-7", "seeds_8-9"]),
+        (1, 10, ["seeds_0-0"]),
+        (3, 1, ["seeds_0-0", "seeds_1-1", "seeds_2-2"]),
+    ],
+)
+def test_blocks_of_seeds(default, seeds, at_once, names):
+    blocks = load({**default, "seeds": seeds, "seeds_per_job": at_once}).blocks
+    assert [str(block) for block in blocks] == names
+    assert [seed for block in blocks for seed in block.seeds] == list(range(seeds))
+    assert [Block.parse(name) for name in names] == blocks
+
+
+@given(last=st.integers(1, 20000), count=st.integers(2, 500), spacing=st.sampled_from(["log", "linear"]))
+def test_recorded_epochs_begin_at_0_and_end_at_the_last(last, count, spacing):
+    epochs = RecordedEpochs(spacing, count).resolve(last)
+    assert (epochs[0], epochs[-1]) == (0, last)
+    assert (epochs[1:] > epochs[:-1]).all()
+    assert len(epochs) <= count + 1
+
+
+def test_listed_epochs_get_the_first_and_the_last():
+    assert RecordedEpochs("list", epochs=(3, 5)).resolve(9).tolist() == [0, 3, 5, 9]
+
+
+NAME = "1 to 64 letters, digits, '.', '_' or '-', of which the first is a letter or digit"
+WHOLE = "a whole number of at least 1"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        ("study", ..., "study is missing; it is required"),
+        ("study", "../../x", f'study is "../../x"; it must be {NAME}'),
+        ("study", "x\n", f'study is "x\\n"; it must be {NAME}'),
+        ("study", "", f'study is ""; it must be {NAME}'),
+        ("study", 5, f"study is 5; it must be {NAME}"),
+        ("seeds", 0, f"seeds is 0; it must be {WHOLE} and of at most 100000"),
+        ("seeds", -3, f"seeds is -3; it must be {WHOLE} and of at most 100000"),
+        ("seeds", 2.5, f"seeds is 2.5; it must be {WHOLE} and of at most 100000"),
+        ("seeds", "ten", f'seeds is "ten"; it must be {WHOLE} and of at most 100000'),
+        ("seeds", True, f"seeds is true; it must be {WHOLE} and of at most 100000"),
+        ("seeds_per_job", 0, f"seeds_per_job is 0; it must be {WHOLE} and of at most 10000"),
+        ("device", "gpu", 'device is "gpu"; it must be "auto", "cpu" or "cuda"'),
+        ("keep_activations", "no", 'keep_activations is "no"; it must be true or false'),
+        ("seed", 3, "seed is not a key; allowed are defaults, device, * (did you mean seeds?)"),
+        ("runs", {}, "runs is empty; it must have at least one entry"),
+        ("runs", None, "runs is null; it must be a section with keys"),
+        ("runs/tanh", None, "runs.tanh is null; it must be a section with keys"),
+        ("runs", {"a/b": {}}, f'runs has the name "a/b"; it must be {NAME}'),
+        ("runs", {"$(touch x)": {}}, f'runs has the name "$(touch x)"; it must be {NAME}'),
+        ("runs", {7: {}}, f"runs has the name 7; it must be {NAME}"),
+        ("runs/tanh/l3", 1, "runs.tanh.l3 is not a key; allowed are activation, batch_normalisation, *"),
+        (
+            "runs/tanh/activation",
+            "tanhh",
+            'runs.tanh.activation is "tanhh"; allowed are abs, * and tanh (did you mean tanh?)',
+        ),
+        (
+            "runs/tanh/activation",
+            ["tanh", "relu"],
+            "runs.tanh.activation has 2 entries; it must be one name or 5, one for each of hidden_layers",
+        ),
+        ("runs/tanh/penalised_layers", [9], "runs.tanh.penalised_layers has 9; the network has the layers 1 to 6"),
+        ("defaults/dataset", "mnst", "runs.tanh.dataset: there is no data set 'mnst'; allowed are *szt*"),
+        ("defaults/dataset_options", {"seed": 3}, "runs.tanh.dataset: data set szt has no option 'seed'; *"),
+        ("defaults/split/fraction", 1.0, "defaults.split.fraction is 1.0; it must be a number greater than 0 and *"),
+        ("defaults/split/order", "random", 'defaults.split.order is "random"; it must be "shuffled" or "ordered"'),
+        ("defaults/hidden_layers", [], "defaults.hidden_layers is []; it must be a list of 1 or more entries, *"),
+        ("defaults/hidden_layers", [0], "defaults.hidden_layers.0 is 0; it must be a whole number of at least 1"),
+        ("defaults/dropout", 1, "defaults.dropout is 1; it must be a number of at least 0 and less than 1"),
+        (
+            "defaults/learning_rate",
+            "1e-3",
+            'defaults.learning_rate is "1e-3"; it must be a number greater than 0 '
+            "(YAML reads 1e-3 as text: write 0.001 or 1.0e-3)",
+        ),
+        ("defaults/learning_rate", 0, "defaults.learning_rate is 0; it must be a number greater than 0"),
+        ("defaults/optimiser", "adan", 'defaults.optimiser is "adan"; it must be "adam" or "sgd"'),
+        ("defaults/batch_size", 0, 'defaults.batch_size is 0; it must be a whole number of at least 1, or "full"'),
+        ("defaults/l2", -0.1, "defaults.l2 is -0.1; it must be a number of at least 0"),
+        ("defaults/epochs", 0, f"defaults.epochs is 0; it must be {WHOLE} and of at most 10000000"),
+        (
+            "defaults/recorded_epochs",
+            "x",
+            'defaults.recorded_epochs is "x"; it must be a whole number of at least 2, *',
+        ),
+        ("defaults/recorded_epochs", [9000], "runs.tanh.recorded_epochs has 9000; the run ends at epoch 3000"),
+        ("defaults/initialisation/scheme", "xavier", 'defaults.initialisation.scheme is "xavier"; it must be *"he"*'),
+        ("estimators", {}, "estimators is empty; it must have at least one entry"),
+        ("estimators/ebab", {}, "estimators.ebab.method is missing; it is required"),
+        (
+            "estimators/ebab/method",
+            "ebap",
+            'estimators.ebab.method is "ebap"; allowed are *ebab* (did you mean ebab?)',
+        ),
+        ("estimators/ebab/bins", 0, "estimators.ebab.bins is 0; it must be a whole number of at least 2"),
+        ("estimators/ebab/bin", 3, "estimators.ebab.bin is not a key; allowed are bins, * (did you mean bins?)"),
+        ("estimators/fixed/range", "max", 'estimators.fixed.range is "max"; it must be "activation_function", *'),
+        ("estimators/fixed/range", [1, -1], "estimators.fixed*[1, -1]*"),
+        ("statistics/primary_measure", "dorp", 'statistics.primary_measure is "dorp"; it must be "drop", *'),
+        ("statistics/confidence", 95, "statistics.confidence is 95; it must be a number greater than 0 and less *"),
+        ("figures", ["plain"], 'figures has "plain"; allowed are *information_plane*'),
+    ],
+)
+def test_a_mistake_gets_one_sentence(default, path, value, sentence):
+    with pytest.raises(InfoplaneError) as raised:
+        load(changed(default, path, value))
+    message = str(raised.value)
+    start, *rest = sentence.split("*")
+    assert message.startswith(f"config.yaml: {start}")
+    at = 0
+    for part in rest:
+        at = message.index(part, at)
+    assert rest or message == f"config.yaml: {sentence}"
+    assert "\n" not in message
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**6), 10**6) | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(data=st.data())
+def test_no_configuration_gives_a_traceback(data):
+    config = yaml.safe_load((ROOT / "workflow/presets/smoke.yaml").read_text())
+    section = config
+    while True:
+        key = data.draw(st.sampled_from(sorted(section)) | st.text(max_size=5))
+        if isinstance(section.get(key), dict) and section[key] and data.draw(st.booleans()):
+            section = section[key]
+        else:
+            break
+    section[key] = data.draw(_JSON)
+    try:
+        load(config)
+    except InfoplaneError as error:
+        assert "\n" not in str(error)  # noqa: PT017
+
+
+def test_a_file_that_is_not_yaml(tmp_path):
+    path = tmp_path / "broken.yaml"
+    path.write_text("study: [x\n")
+    with pytest.raises(InfoplaneError, match=r"broken.yaml: this is not YAML \(line 2, column 1\)"):
+        configuration.read_yaml(path)
+    with pytest.raises(InfoplaneError, match="No such file"):
+        configuration.read_yaml(tmp_path / "none.yaml")
+
+
+def test_reading_a_configuration_imports_nothing_heavy():
+    code = (
+        "import sys, infoplane.configuration\n"
+        "print([name for name in ('torch', 'pandas', 'matplotlib', 'numba', 'scipy') if name in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"

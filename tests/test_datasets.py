@@ -1,0 +1,136 @@
+"""Data sets, their records, and the split."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from infoplane import datasets
+from infoplane.datasets import Dataset
+from infoplane.errors import InfoplaneError
+from infoplane.settings import Split
+
+# Neighbours and opposite vertices written out, as a second source beside the coordinates in the module.
+NEIGHBOURS = {
+    0: (1, 3, 5, 10, 11), 1: (0, 2, 3, 4, 11), 2: (1, 3, 4, 8, 9), 3: (0, 1, 2, 8, 10),
+    4: (1, 2, 6, 9, 11), 5: (0, 6, 7, 10, 11), 6: (4, 5, 7, 9, 11), 7: (5, 6, 8, 9, 10),
+    8: (2, 3, 7, 9, 10), 9: (2, 4, 6, 7, 8), 10: (0, 3, 5, 7, 8), 11: (0, 1, 4, 5, 6),
+}  # fmt: skip
+OPPOSITE = {0: 9, 1: 7, 2: 5, 3: 6, 4: 10, 8: 11}
+
+
+@pytest.fixture(scope="module")
+def szt():
+    return datasets.load("szt")
+
+
+def test_szt_is_the_published_benchmark(szt):
+    assert szt.name == "szt"
+    assert szt.inputs.shape == (4096, 12)
+    assert szt.inputs.dtype == np.float32
+    assert szt.labels.shape == (4096,)
+    assert szt.labels.dtype == np.int64
+    digest = hashlib.sha256(szt.labels.astype(np.uint8).tobytes()).hexdigest()
+    assert digest == "77732f16f85e91b49d3997196b56163b3bd362d8cf631468a8de3f986e88359f"
+    assert szt.labels.sum() == 2118
+
+
+def test_szt_rows_count_in_binary_with_the_most_significant_digit_first(szt):
+    assert np.array_equal(szt.inputs @ 2.0 ** np.arange(11, -1, -1), np.arange(4096))
+
+
+def test_szt_labels_follow_from_the_neighbours(szt):
+    for i in (0, 1, 77, 1234, 2500, 4095):
+        active = {c for c in range(12) if szt.inputs[i, c]}
+        k = len(active)
+        a = sum(other in active for vertex in active for other in NEIGHBOURS[vertex]) // 2
+        o = sum(one in active and other in active for one, other in OPPOSITE.items())
+        assert szt.labels[i] == (114 * k - 11 * k**2 + 24 * a - 12 * o >= 430)
+
+
+def test_entropies_of_szt(szt):
+    assert szt.input_entropy == 12.0
+    assert szt.label_entropy == pytest.approx(0.999157, abs=1e-6)
+    assert szt.input_ids is None
+
+
+def test_a_data_set_cannot_be_changed(szt):
+    with pytest.raises(ValueError, match="read-only"):
+        szt.inputs[0, 0] = 1
+    with pytest.raises(ValueError, match="read-only"):
+        szt.labels[0] = 1
+    with pytest.raises(AttributeError):
+        szt.labels = None
+
+
+def test_a_data_set_does_not_hold_on_to_the_callers_arrays():
+    inputs, labels = np.zeros((3, 2), np.float32), np.array([0, 1, 1])
+    dataset = Dataset("own", inputs, labels)
+    inputs[0, 0] = 5
+    assert dataset.inputs[0, 0] == 0
+    assert inputs.flags.writeable
+
+
+def test_repeated_inputs_are_named_and_lower_the_entropy():
+    dataset = Dataset("own", np.array([[0.0, 1], [2, 3], [-0.0, 1], [4, 4]]), np.array([0, 1, 2, 0]))
+    ids = dataset.input_ids
+    assert ids[0] == ids[2]
+    assert len(set(ids)) == 3
+    assert dataset.input_entropy == pytest.approx(1.5)
+    assert dataset.classes == 3
+
+
+@pytest.mark.parametrize(
+    ("inputs", "labels", "sentence"),
+    [
+        (np.zeros(4), np.zeros(4, int), "inputs have the shape"),
+        (np.zeros((4, 0)), np.zeros(4, int), "inputs have the shape"),
+        (np.zeros((4, 2)), np.zeros(3, int), "labels have the shape"),
+        (np.full((4, 2), np.nan), np.zeros(4, int), "NaN or infinity"),
+        (np.zeros((4, 2)), np.full(4, -1), "smallest label is -1"),
+    ],
+)
+def test_malformed_data_are_refused(inputs, labels, sentence):
+    with pytest.raises(InfoplaneError, match=sentence):
+        Dataset("own", inputs, labels)
+
+
+def test_unknown_names_and_options_are_refused():
+    with pytest.raises(InfoplaneError, match=r"no data set 'sztt'; allowed are .*szt"):
+        datasets.load("sztt")
+    with pytest.raises(InfoplaneError, match="has no option 'sed'; allowed are none"):
+        datasets.load("szt", sed=1)
+
+
+def test_shuffled_split(szt):
+    training, test = datasets.split(szt, Split(0.8, 0, "shuffled", False))
+    assert len(training) == 3277
+    assert np.array_equal(np.sort(np.concatenate([training, test])), np.arange(4096))
+    again, _ = datasets.split(szt, Split(0.8, 0, "shuffled", False))
+    other, _ = datasets.split(szt, Split(0.8, 1, "shuffled", False))
+    assert np.array_equal(training, again)
+    assert not np.array_equal(training, other)
+
+
+def test_ordered_split_is_that_of_the_published_code(szt):
+    training, test = datasets.split(szt, Split(0.8, 0, "ordered", False))
+    assert np.array_equal(training, np.arange(3277))
+    assert szt.labels[training].mean() == pytest.approx(0.437, abs=0.001)
+    assert szt.labels[test].mean() == pytest.approx(0.836, abs=0.001)
+    assert (szt.inputs[test][:, :2] == 1).all()
+
+
+@pytest.mark.parametrize("order", ["shuffled", "ordered"])
+def test_stratified_split_keeps_the_proportions(szt, order):
+    training, test = datasets.split(szt, Split(0.8, 0, order, True))
+    share = szt.labels.mean()
+    assert szt.labels[training].mean() == pytest.approx(share, abs=2e-4)
+    assert szt.labels[test].mean() == pytest.approx(share, abs=2e-3)
+
+
+def test_an_empty_part_is_refused():
+    dataset = Dataset("own", np.eye(3), np.array([0, 1, 1]))
+    with pytest.raises(InfoplaneError, match="no test samples"):
+        datasets.split(dataset, Split(0.99, 0, "shuffled", False))
+    with pytest.raises(InfoplaneError, match="no training samples"):
+        datasets.split(dataset, Split(0.01, 0, "shuffled", False))

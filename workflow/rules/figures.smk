@@ -1,0 +1,31 @@
+rule figure:
+    input:
+        lambda wildcards: [
+            table(name) for name in FIGURES[FIGURE_FILES[wildcards.figure][0]].tables
+        ],
+    output:
+        svg=report(
+            f"{RESULTS}/figures/{{figure}}.svg",
+            caption="../report/figure.rst",
+            category="Figures",
+            labels=lambda wildcards: {"figure": wildcards.figure},
+        ),
+        png=f"{RESULTS}/figures/{{figure}}.png",
+        pdf=f"{RESULTS}/figures/{{figure}}.pdf",
+    log:
+        f"{LOG}/figures/{{figure}}.log",
+    benchmark:
+        f"{BENCHMARK}/figures/{{figure}}.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        name=lambda wildcards: FIGURE_FILES[wildcards.figure][0],
+        estimator=lambda wildcards: FIGURE_FILES[wildcards.figure][1],
+        caption=lambda wildcards: FIGURES[FIGURE_FILES[wildcards.figure][0]].caption,
+    shell:
+        "python -m infoplane figure --name {params.name} --estimator {params.estimator:q} "
+        "--tables {input} --output {output} > {log} 2>&1"
