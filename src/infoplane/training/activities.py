@@ -1,0 +1,52 @@
+"""The activity of every layer of recorded networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from infoplane.settings import RunSettings
+from infoplane.training.layout import Layout, from_public
+from infoplane.training.network import Network, SampleTable, evaluation_workspace
+from infoplane.training.threads import one_thread_each, shards
+
+
+def layer_activities(
+    settings: RunSettings,
+    parameters_of_one_epoch: Mapping[str, NDArray[np.float32]],
+    inputs: NDArray[np.float32],
+    device: str = "cpu",
+) -> list[NDArray[np.float32]]:
+    """What each layer of S networks gives for N samples, in evaluation mode.
+
+    `parameters_of_one_epoch` has the names of TrainingRecord.parameters and the shapes (S, ...) without the epoch;
+    S may as well count seeds and epochs together. `inputs` is (N, d). Returns one float32 array (S, N, units) per
+    layer: hidden layers after their activation function (without dropout), last the softmax output. On the CPU a
+    network's activity is the same bits whichever networks are computed with it. Uses as many threads as torch may.
+    """
+    where = torch.device(device)
+    views = from_public(parameters_of_one_epoch)
+    output_matrix = views[f"layer{len(settings.hidden_layers) + 1}/matrix"]
+    seeds, classes = output_matrix.shape[:2]
+    table = SampleTable(inputs, np.zeros(len(inputs), dtype=np.int64), classes, where)
+    sizes = (*settings.hidden_layers, classes)
+    activities = [np.empty((seeds, len(inputs), units), dtype=np.float32) for units in sizes]
+
+    def compute(part: slice) -> None:
+        layout = Layout(settings, inputs.shape[1], classes, part.stop - part.start)
+        network = Network(settings, layout, where)
+        network.load({name: values[part] for name, values in views.items()})
+        workspace = evaluation_workspace(settings, layout, table, where)
+        for start, stop, logits in network.evaluate(table, workspace):
+            layers = [activity[:, :, : stop - start] for activity in workspace.activity]
+            layers.append(torch.softmax(logits, 1))
+            for activity, layer in zip(activities, layers, strict=True):
+                torch.from_numpy(activity[part, start:stop]).copy_(layer.transpose(1, 2))
+
+    threads = min(torch.get_num_threads(), seeds)
+    with one_thread_each(threads) as run, torch.no_grad():
+        run(compute, shards(seeds, threads, where))
+    return activities

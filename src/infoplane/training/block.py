@@ -1,0 +1,363 @@
+"""Training a block of seeds."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from infoplane.errors import InfoplaneError
+from infoplane.settings import RunSettings
+from infoplane.training.checkpoints import identity, read_checkpoint, write_checkpoint
+from infoplane.training.initialisation import DROPOUT, SAMPLE_ORDER, initial_parameters, stream
+from infoplane.training.layout import Layout, to_public
+from infoplane.training.network import Network, SampleTable, Workspace, evaluation_workspace
+from infoplane.training.optimisers import make_optimiser
+from infoplane.training.record import GRADIENT_STATISTICS, HISTORY, TrainingRecord, row_norms
+from infoplane.training.threads import one_thread_each, shards
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class Shard:
+    """Seeds that one thread, or the GPU, trains together."""
+
+    def __init__(
+        self, settings: RunSettings, seeds: Sequence[int], train: SampleTable, test: SampleTable, device: torch.device
+    ) -> None:
+        self.settings, self.seeds, self.device = settings, list(seeds), device
+        self.train, self.test = train, test
+        self.layout = Layout(settings, train.inputs, train.classes, len(self.seeds))
+        self.network = Network(settings, self.layout, device)
+        initial = [initial_parameters(settings, seed, self.layout.sizes) for seed in self.seeds]
+        self.network.load(
+            {name: np.stack([one[name] for one in initial]) for name in initial[0]}
+            | {name: view.cpu().numpy() for name, view in self.network.running.items()}
+        )
+        penalised = self.layout.penalised(settings.penalised_layers, device)
+        self.optimiser = make_optimiser(settings, self.network.flat, penalised)
+        self.order_streams = [stream(settings.study_seed, seed, SAMPLE_ORDER) for seed in self.seeds]
+        self.dropout_streams = [stream(settings.study_seed, seed, DROPOUT) for seed in self.seeds]
+        self.diverged = torch.full((len(self.seeds),), -1, dtype=torch.int64, device=device)
+        self._make_buffers()
+
+    def _make_buffers(self) -> None:
+        settings, samples = self.settings, len(self.train)
+        batch = min(settings.batch_size or samples, samples)
+        counts = [min(batch, samples - start) for start in range(0, samples, batch)]
+        workspaces = {
+            count: Workspace(settings, self.layout, self.train, count, self.device, training=True)
+            for count in set(counts)
+        }
+        self.batches = [workspaces[count] for count in counts]
+        self.evaluation = evaluation_workspace(settings, self.layout, self.train, self.device)
+        # The order of samples, batch by batch, (seeds, width) each; what fills up a width is sample 0, with weight 0.
+        widths = [len(self.seeds) * workspace.width for workspace in self.batches]
+        order = torch.zeros(sum(widths), dtype=torch.int32)
+        ends = itertools.accumulate(widths)
+        parts = [slice(end - width, end) for end, width in zip(ends, widths, strict=True)]
+        self.host_orders = [order[part].view(len(self.seeds), -1).numpy() for part in parts]
+        self.host_order, self.order = order, order.to(self.device)  # on the CPU they are the same memory
+        self.orders = [self.order[part] for part in parts]
+        self.coefficients = torch.zeros(len(self.batches), 2, device=self.device)
+        if settings.record_gradients:
+            self.gradient_mean, self.gradient_square = (self.layout.zeros(self.device) for _ in range(2))
+        self._shuffled = len(self.batches) > 1
+        if not self._shuffled:
+            self._draw(np.tile(np.arange(samples), (len(self.seeds), 1)))
+        self._epochs_run = 0
+        self._graph: Any = None
+
+    def _draw(self, permutations: NDArray[np.int64]) -> None:
+        start = 0
+        for workspace, order in zip(self.batches, self.host_orders, strict=True):
+            order[:, : workspace.count] = permutations[:, start : start + workspace.count]
+            start += workspace.count
+        if self.device.type != "cpu":
+            self.order.copy_(self.host_order)
+
+    def _draw_dropout(self, workspace: Workspace) -> None:
+        kept = 1 - self.settings.dropout
+        for keep in workspace.keep:
+            units = keep.shape[1]
+            drawn = np.zeros(keep.shape, dtype=np.float32)
+            for row, generator in zip(drawn, self.dropout_streams, strict=True):
+                row[:, : workspace.count] = generator.random((units, workspace.count), dtype=np.float32) < kept
+            drawn *= 1 / kept
+            keep.copy_(torch.from_numpy(drawn))
+
+    def run_epoch(self, epoch: int, *, gradients: bool) -> None:
+        """Trains epoch number `epoch` (the first is 1); with `gradients`, gathers their mean and deviation."""
+        if self._shuffled:
+            self._draw(np.stack([generator.permutation(len(self.train)) for generator in self.order_streams]))
+        done = (epoch - 1) * len(self.batches)
+        self.coefficients.copy_(torch.from_numpy(self.optimiser.coefficients(done, len(self.batches))))
+        if gradients or not self._can_capture():
+            self._steps(gradients=gradients)
+        else:
+            if self._graph is None:
+                self._graph = torch.cuda.CUDAGraph()
+                with torch.cuda.graph(self._graph):
+                    self._steps(gradients=False)
+            self._graph.replay()
+        self._epochs_run += 1
+        # A loss that is not finite makes the gradient of the output layer, and so its weights, not finite for good.
+        output = self.network.parameters[f"layer{self.layout.layers}/matrix"]
+        self._mark_diverged(~torch.isfinite(output).flatten(1).all(1), epoch)
+
+    def _can_capture(self) -> bool:
+        """Whether the steps of an epoch can be repeated as a CUDA graph: no host in between, and once run before."""
+        return (
+            self.device.type == "cuda"
+            and self._epochs_run > 0
+            and self.settings.dropout == 0
+            and all(function.derivative is not None for function in self.network.functions)
+        )
+
+    def _steps(self, *, gradients: bool) -> None:
+        network = self.network
+        for number, workspace in enumerate(self.batches):
+            rows = workspace.rows
+            torch.index_select(self.train.rows, 0, self.orders[number], out=rows.view(-1, rows.shape[2]))
+            if workspace.dropout:
+                self._draw_dropout(workspace)
+            network.forward(workspace, training=True)
+            network.backward(workspace)
+            if gradients:
+                self._gather_gradient(number)
+            self.optimiser.step(network.flat, network.flat_gradient, self.coefficients[number])
+
+    def _gather_gradient(self, number: int) -> None:
+        """Running mean and sum of squared deviations (Welford 1962)."""
+        if number == 0:
+            self.gradient_mean.zero_()
+            self.gradient_square.zero_()
+        difference = self.network.flat_gradient - self.gradient_mean
+        self.gradient_mean.add_(difference, alpha=1 / (number + 1))
+        self.gradient_square.addcmul_(difference, self.network.flat_gradient - self.gradient_mean)
+
+    def _mark_diverged(self, now: Tensor, epoch: int) -> None:
+        self.diverged = torch.where((self.diverged < 0) & now, epoch, self.diverged)
+
+    def gradient_statistics(self) -> dict[str, NDArray[np.float64]]:
+        """Norms (seeds, layers) of the gradients' mean and standard deviation over the epoch that was run last."""
+        # The Frobenius norm of the deviations is the root of the sum of all variances.
+        deviation = (self.gradient_square / len(self.batches)).sqrt_()
+        return {
+            name: np.stack([row_norms(weights) for weights in self._weights(flat)], axis=1)
+            for name, flat in zip(GRADIENT_STATISTICS, (self.gradient_mean, deviation), strict=True)
+        }
+
+    def _weights(self, flat: Tensor) -> list[NDArray[np.float32]]:
+        views = self.layout.views(flat.cpu())
+        return [views[f"layer{layer}/matrix"][:, :, :-1].numpy() for layer in range(1, self.layout.layers + 1)]
+
+    def evaluate(self, epoch: int) -> dict[str, NDArray[np.float64]]:
+        """Loss and accuracy (seeds,) on both parts; marks seeds whose loss is not finite as diverged."""
+        values = {name: np.full(len(self.seeds), np.nan) for name in HISTORY}
+        for part, table in (("train", self.train), ("test", self.test)):
+            if len(table):
+                loss, accuracy = self._loss_and_accuracy(table)
+                values[f"{part}_loss"], values[f"{part}_accuracy"] = loss, accuracy
+                self._mark_diverged(torch.from_numpy(~np.isfinite(loss)).to(self.device), epoch)
+        return values
+
+    def _loss_and_accuracy(self, table: SampleTable) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        losses = np.empty((len(self.seeds), len(table)))
+        right = np.zeros(len(self.seeds), dtype=np.int64)
+        for start, stop, logits in self.network.evaluate(table, self.evaluation):
+            labels = table.device_labels[start:stop].expand(len(self.seeds), 1, -1)
+            loss = torch.logsumexp(logits, 1) - logits.gather(1, labels).squeeze(1)
+            losses[:, start:stop] = loss.cpu().numpy()
+            right += (logits.argmax(1) == labels.squeeze(1)).sum(1).cpu().numpy()
+        # Row by row, so that the order of summation does not depend on the number of seeds.
+        return np.array([row.mean() for row in losses]), right / len(table)
+
+    def state(self) -> Arrays:
+        """Everything that the next epoch depends on, (seeds, ...) by name."""
+        arrays: Arrays = {f"network/{name}": values for name, values in self.network.snapshot().items()}
+        for kind, flat in self.optimiser.state.items():
+            for name, view in self.layout.views(flat).items():
+                arrays[f"optimiser/{kind}/{name}"] = view.cpu().numpy().copy()
+        for name, generators in (("order", self.order_streams), ("dropout", self.dropout_streams)):
+            arrays[f"streams/{name}"] = np.array([json.dumps(one.bit_generator.state) for one in generators])
+        arrays["diverged"] = self.diverged.cpu().numpy().copy()
+        return arrays
+
+    def restore(self, arrays: Arrays) -> None:
+        """The inverse of `state`."""
+        self.network.load(
+            {name.removeprefix("network/"): arrays[name] for name in arrays if name.startswith("network/")}
+        )
+        for kind, flat in self.optimiser.state.items():
+            for name, view in self.layout.views(flat).items():
+                view.copy_(torch.from_numpy(arrays[f"optimiser/{kind}/{name}"]))
+        for name, generators in (("order", self.order_streams), ("dropout", self.dropout_streams)):
+            for generator, text in zip(generators, arrays[f"streams/{name}"], strict=True):
+                generator.bit_generator.state = json.loads(str(text))
+        self.diverged = torch.from_numpy(arrays["diverged"]).to(self.device)
+
+
+class Recorder:
+    """The arrays that become a TrainingRecord, filled epoch by epoch, each shard its own rows."""
+
+    def __init__(self, settings: RunSettings, seeds: Sequence[int], shard: Shard) -> None:
+        self.settings = settings
+        self.epochs = settings.recorded_epochs.resolve(settings.epochs)
+        self.column = {int(epoch): column for column, epoch in enumerate(self.epochs)}
+        leading = (len(seeds), len(self.epochs))
+        self.seeds = np.array(seeds, dtype=np.int64)
+        self.parameters = {
+            name: np.full((*leading, *values.shape[1:]), np.nan, dtype=np.float32)
+            for name, values in shard.network.snapshot().items()
+        }
+        self.history = {name: np.full(leading, np.nan) for name in HISTORY}
+        names = GRADIENT_STATISTICS if settings.record_gradients else ()
+        self.layers = shard.layout.layers
+        self.gradients = {name: np.full((*leading, self.layers), np.nan) for name in names}
+
+    def record(self, epoch: int, shard: Shard, rows: slice) -> None:
+        """Records one shard at one epoch; a diverged seed's record stays NaN."""
+        column = self.column[epoch]
+        history = shard.evaluate(epoch)
+        alive = shard.diverged.cpu().numpy() < 0
+        which = np.arange(rows.start, rows.stop)[alive]
+        gradients = shard.gradient_statistics() if self.gradients and epoch > 0 else {}
+        for target, source in (
+            (self.parameters, shard.network.snapshot()),
+            (self.history, history),
+            (self.gradients, gradients),
+        ):
+            for name, values in source.items():
+                target[name][which, column] = values[alive]
+
+    def arrays(self) -> Arrays:
+        """The arrays to fill, by a name of their own."""
+        return {
+            **{f"parameters/{name}": values for name, values in self.parameters.items()},
+            **{f"history/{name}": values for name, values in self.history.items()},
+            **{f"gradients/{name}": values for name, values in self.gradients.items()},
+        }
+
+    def finish(self, diverged_epoch: NDArray[np.int64]) -> TrainingRecord:
+        parameters = {name: np.ascontiguousarray(values) for name, values in to_public(self.parameters).items()}
+        norms = np.empty((len(self.seeds), len(self.epochs), self.layers))
+        for layer in range(self.layers):
+            weights = parameters[f"layer{layer + 1}/weights"]
+            norms[:, :, layer] = row_norms(weights.reshape(-1, *weights.shape[2:])).reshape(norms.shape[:2])
+        return TrainingRecord(
+            seeds=self.seeds,
+            epochs=self.epochs,
+            parameters=parameters,
+            history=self.history,
+            layer_statistics={"weight_norm": norms, **self.gradients},
+            diverged_epoch=diverged_epoch,
+        )
+
+
+def _check(
+    settings: RunSettings, seeds: Sequence[int], inputs: NDArray[np.float32], labels: NDArray[np.int64], train: int
+) -> None:
+    if len(seeds) == 0 or min(seeds) < 0 or len(set(seeds)) != len(seeds):
+        raise InfoplaneError(f"seeds must be distinct numbers from 0, at least one; found {list(seeds)}")
+    if inputs.ndim != 2 or labels.shape != inputs.shape[:1]:
+        raise InfoplaneError(
+            f"inputs must be (samples, features) and labels (samples,); found {inputs.shape} and {labels.shape}"
+        )
+    if not np.isfinite(inputs).all():
+        raise InfoplaneError("inputs must be finite numbers; found NaN or infinity")
+    if labels.min(initial=0) < 0:
+        raise InfoplaneError(f"labels must be classes counted from 0; found {labels.min()}")
+    if train == 0:
+        raise InfoplaneError("the training part has no samples; it needs at least one")
+    if len(settings.activations) != len(settings.hidden_layers):
+        raise InfoplaneError(
+            f"one activation function per hidden layer is needed; found {len(settings.activations)} "
+            f"for {len(settings.hidden_layers)} layers"
+        )
+
+
+def train_block(
+    settings: RunSettings,
+    seeds: Sequence[int],
+    inputs: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    train_indices: ArrayLike,
+    test_indices: ArrayLike,
+    *,
+    device: str = "cpu",
+    checkpoint: Path | None = None,
+    checkpoint_seconds: float = 60.0,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> TrainingRecord:
+    """Trains one run from every seed and records it.
+
+    `inputs` is (N, d) float32 and `labels` (N,) integers from 0, whose greatest says the number of classes;
+    `train_indices` and `test_indices` choose the samples of both parts. On the CPU as many threads work as torch may
+    use, and a seed's numbers are the same bits whatever the block, the threads and the interruptions. With
+    `checkpoint`, the state is written there whenever `checkpoint_seconds` have passed and read from there at the
+    start, where it belongs to the same settings, seeds, data and versions; the file is removed at the end.
+    `on_progress(epochs done, epochs in all)` is called after every epoch; what it raises ends the training.
+
+    Raises InfoplaneError for seeds, data or settings that cannot be trained.
+    """
+    where = torch.device(device)
+    train_index, test_index = np.asarray(train_indices, np.int64), np.asarray(test_indices, np.int64)
+    seeds = [int(seed) for seed in seeds]
+    _check(settings, seeds, inputs, labels, len(train_index))
+    classes = int(labels.max()) + 1
+    train, test = (SampleTable(inputs[part], labels[part], classes, where) for part in (train_index, test_index))
+    threads = min(torch.get_num_threads(), len(seeds)) if where.type == "cpu" else 1
+    rows = shards(len(seeds), threads, where)
+    with one_thread_each(threads) as run:
+        blocks = run(lambda part: Shard(settings, seeds[part], train, test, where), rows)
+        work = list(zip(blocks, rows, strict=True))
+        recorder = Recorder(settings, seeds, blocks[0])
+        text = identity(settings, seeds, (inputs, labels, train_index, test_index), where) if checkpoint else ""
+        resumed = read_checkpoint(checkpoint, text) if checkpoint else None
+        done = -1
+        if resumed is not None:
+            done = int(resumed["epoch"])
+            for shard, part in work:
+                shard.restore({name[6:]: values[part] for name, values in resumed.items() if name.startswith("state/")})
+            for name, values in recorder.arrays().items():
+                values[:, : resumed[f"record/{name}"].shape[1]] = resumed[f"record/{name}"]
+        written = time.monotonic()
+        for epoch in range(done + 1, settings.epochs + 1):
+            is_recorded = epoch in recorder.column
+
+            def advance(item: tuple[Shard, slice], epoch: int = epoch, is_recorded: bool = is_recorded) -> None:
+                with torch.no_grad():
+                    shard, part = item
+                    if epoch > 0:
+                        shard.run_epoch(epoch, gradients=is_recorded and settings.record_gradients)
+                    if is_recorded:
+                        recorder.record(epoch, shard, part)
+
+            run(advance, work)
+            if checkpoint and epoch < settings.epochs and time.monotonic() - written >= checkpoint_seconds:
+                write_checkpoint(checkpoint, text, _checkpoint_arrays(epoch, blocks, recorder))
+                written = time.monotonic()
+            if on_progress and epoch > 0:
+                on_progress(epoch, settings.epochs)
+    if checkpoint:
+        checkpoint.unlink(missing_ok=True)
+    return recorder.finish(np.concatenate([shard.diverged.cpu().numpy() for shard in blocks]))
+
+
+def _checkpoint_arrays(epoch: int, blocks: Sequence[Shard], recorder: Recorder) -> Arrays:
+    states = [shard.state() for shard in blocks]
+    columns = int(np.searchsorted(recorder.epochs, epoch, side="right"))
+    return {
+        "epoch": np.array(epoch),
+        **{f"state/{name}": np.concatenate([state[name] for state in states]) for name in states[0]},
+        **{f"record/{name}": values[:, :columns] for name, values in recorder.arrays().items()},
+    }

@@ -1,0 +1,252 @@
+"""The forward and backward pass of many small networks at once, written by hand.
+
+Activities are (seeds, units, samples): the long axis is last, so that small layers fill the vector units, and the
+matrix products are (seeds, units, inputs) @ (seeds, inputs, samples). All buffers are made once per width, that is
+number of samples; a width is a multiple of 64 samples, so that each seed's slice begins on a cache line and no
+operation has a remainder outside its vector loop. With that, a seed's numbers on the CPU are the same bits in any
+block (a test proves it). Samples that only fill up a width have weight 0 in the loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from infoplane.activation_functions import activation_function
+from infoplane.settings import RunSettings
+from infoplane.training.layout import Layout, aligned
+
+BATCH_NORMALISATION_EPSILON = 1e-5
+BATCH_NORMALISATION_MOMENTUM = 0.1
+
+
+class SampleTable:
+    """Samples as rows that a batch is gathered from: inputs, a one for the biases, and the one-hot label.
+
+    A row is a multiple of 16 floats, a cache line, so that gathering a sample is one copy.
+    """
+
+    def __init__(
+        self, inputs: NDArray[np.float32], labels: NDArray[np.int64], classes: int, device: torch.device
+    ) -> None:
+        samples, self.inputs = inputs.shape
+        self.classes = classes
+        rows = np.zeros((samples, -(-(self.inputs + 1 + classes) // 16) * 16), dtype=np.float32)
+        rows[:, : self.inputs] = inputs
+        rows[:, self.inputs] = 1
+        rows[np.arange(samples), self.inputs + 1 + labels] = 1
+        self.rows = torch.from_numpy(rows).to(device)
+        self.device_labels = torch.from_numpy(np.array(labels, dtype=np.int64)).to(device)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class Workspace:
+    """The buffers of one pass over a batch of `count` samples, filled up to a width of a multiple of 64.
+
+    `inputs` of the first layer are rows of a SampleTable, (seeds, width, row); with `shared_inputs` all seeds see the
+    same samples, which are stored once. `training` adds what the backward pass needs.
+    """
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        layout: Layout,
+        table: SampleTable,
+        count: int,
+        device: torch.device,
+        *,
+        training: bool,
+        shared_inputs: bool = False,
+    ) -> None:
+        self.count, self.width = count, aligned(count)
+        seeds, hidden = layout.seeds, layout.sizes[1:-1]
+
+        def buffers(units: Sequence[int]) -> list[Tensor]:
+            return [torch.zeros(seeds, n, self.width, device=device) for n in units]
+
+        self.rows = torch.zeros(1 if shared_inputs else seeds, self.width, table.rows.shape[1], device=device)
+        rows = self.rows.expand(seeds, -1, -1)
+        self.samples = rows[:, :, : table.inputs + 1]
+        self.targets = rows[:, :, table.inputs + 1 : table.inputs + 1 + table.classes].transpose(1, 2)
+        # What a layer hands on has a last row of ones, the inputs of the next layer's biases.
+        self.extended = buffers([n + 1 for n in hidden])
+        for extended in self.extended:
+            extended[:, -1] = 1
+        self.handed_on = [extended[:, :-1] for extended in self.extended]
+        self.net_input = buffers(layout.sizes[1:])
+        self.output = torch.zeros_like(self.net_input[-1])
+        self.dropout = settings.dropout > 0 and training
+        # With dropout the activation function's result must survive for its derivative.
+        self.activity = buffers(hidden) if self.dropout else self.handed_on
+        if training:
+            self.keep = buffers(hidden) if self.dropout else []
+            self.gradient = [*buffers(hidden), self.output]
+            self.gradient_activity = buffers(hidden)
+            weight = torch.zeros(self.width)
+            weight[:count] = 1 / count
+            self.sample_weight = weight.to(device)
+        if settings.batch_normalisation:
+            self.linear = buffers(hidden)
+            if training:
+                self.normalised = buffers(hidden)
+                self.inverse_deviation: list[Tensor] = [torch.empty(0)] * len(hidden)
+
+
+def evaluation_workspace(settings: RunSettings, layout: Layout, table: SampleTable, device: torch.device) -> Workspace:
+    """A workspace for `Network.evaluate`; on the CPU it is narrow enough to stay in the cache."""
+    count = min(len(table), 512 if device.type == "cpu" else 8192)
+    return Workspace(settings, layout, table, count, device, training=False, shared_inputs=True)
+
+
+class Network:
+    """The networks of a block of seeds: parameters, gradient, and the passes over a Workspace."""
+
+    def __init__(self, settings: RunSettings, layout: Layout, device: torch.device) -> None:
+        self.settings, self.layout, self.device = settings, layout, device
+        self.functions = [activation_function(name) for name in settings.activations]
+        self.flat = layout.zeros(device)
+        self.flat_gradient = layout.zeros(device)
+        self.parameters = layout.views(self.flat)
+        self.gradients = layout.views(self.flat_gradient)
+        self.running: dict[str, Tensor] = {}
+        if settings.batch_normalisation:
+            for layer, units in enumerate(layout.sizes[1:-1], start=1):
+                self.running[f"layer{layer}/running_mean"] = torch.zeros(layout.seeds, units, device=device)
+                self.running[f"layer{layer}/running_variance"] = torch.ones(layout.seeds, units, device=device)
+
+        def layers(views: Mapping[str, Tensor], kind: str, count: int) -> list[Tensor]:
+            names = [f"layer{layer}/{kind}" for layer in range(1, count + 1)]
+            return [views[name] if name in views else torch.empty(0) for name in names]
+
+        hidden = layout.layers - 1
+        self._matrix = layers(self.parameters, "matrix", layout.layers)
+        self._matrix_gradient = layers(self.gradients, "matrix", layout.layers)
+        self._weights_transposed = [matrix[:, :, :-1].transpose(1, 2) for matrix in self._matrix]
+        self._slopes, self._slopes_gradient = (
+            layers(views, "slopes", hidden) for views in (self.parameters, self.gradients)
+        )
+        self._slope_arguments: list[tuple[Tensor, ...]] = [
+            (slopes.unsqueeze(2),) if function.trained_slope else ()
+            for slopes, function in zip(self._slopes, self.functions, strict=True)
+        ]
+        self._scale, self._scale_gradient = (
+            layers(views, "scale", hidden) for views in (self.parameters, self.gradients)
+        )
+        self._shift, self._shift_gradient = (
+            layers(views, "shift", hidden) for views in (self.parameters, self.gradients)
+        )
+        self._running_mean = layers(self.running, "running_mean", hidden)
+        self._running_variance = layers(self.running, "running_variance", hidden)
+
+    def load(self, values: Mapping[str, NDArray[np.float32]]) -> None:
+        """Sets parameters and running statistics from arrays (seeds, ...) by name."""
+        for name, view in {**self.parameters, **self.running}.items():
+            view.copy_(torch.from_numpy(np.ascontiguousarray(values[name], dtype=np.float32)))
+
+    def snapshot(self) -> dict[str, NDArray[np.float32]]:
+        """Copies of parameters and running statistics, (seeds, ...) by name."""
+        return {name: view.cpu().numpy().copy() for name, view in {**self.parameters, **self.running}.items()}
+
+    def forward(self, workspace: Workspace, *, training: bool) -> Tensor:
+        """The output's net input (logits), (seeds, classes, width); what is on the way stays in the workspace."""
+        below = workspace.samples.transpose(1, 2)
+        normalise = self.settings.batch_normalisation
+        for index, function in enumerate(self.functions):
+            net_input = workspace.net_input[index]
+            torch.bmm(self._matrix[index], below, out=workspace.linear[index] if normalise else net_input)
+            if normalise:
+                self._normalise(workspace, index, training=training)
+            activity = workspace.activity[index]
+            result = function.function(net_input, activity, *self._slope_arguments[index])
+            if result is not activity:
+                activity.copy_(result)
+            if workspace.dropout:
+                torch.mul(activity, workspace.keep[index], out=workspace.handed_on[index])
+            below = workspace.extended[index]
+        return torch.bmm(self._matrix[-1], below, out=workspace.net_input[-1])
+
+    def evaluate(self, table: SampleTable, workspace: Workspace) -> Iterator[tuple[int, int, Tensor]]:
+        """Passes all samples of a table through the networks in evaluation mode, a width at a time.
+
+        Yields the range of samples and their logits (seeds, classes, samples of the range); hidden activities are in
+        the workspace until the next range.
+        """
+        for start in range(0, len(table), workspace.width):
+            stop = min(start + workspace.width, len(table))
+            workspace.rows[0, : stop - start].copy_(table.rows[start:stop])
+            yield start, stop, self.forward(workspace, training=False)[:, :, : stop - start]
+
+    def backward(self, workspace: Workspace) -> None:
+        """The gradient of the mean cross-entropy by all parameters, after `forward` in training mode."""
+        # Softmax and cross-entropy together: the gradient by the logits is probability minus one-hot label.
+        gradient = workspace.gradient[-1]
+        torch.ops.aten._softmax.out(workspace.net_input[-1], 1, False, out=gradient)
+        gradient.sub_(workspace.targets).mul_(workspace.sample_weight)
+        for index in range(self.layout.layers - 1, -1, -1):
+            gradient = workspace.gradient[index]
+            if index < self.layout.layers - 1 and self.settings.batch_normalisation:
+                gradient = self._normalise_backward(workspace, index)
+            below = workspace.extended[index - 1].transpose(1, 2) if index else workspace.samples
+            torch.bmm(gradient, below, out=self._matrix_gradient[index])
+            if index:
+                torch.bmm(self._weights_transposed[index], gradient, out=workspace.gradient_activity[index - 1])
+                self._activation_backward(workspace, index - 1)
+
+    def _activation_backward(self, workspace: Workspace, index: int) -> None:
+        function, slopes = self.functions[index], self._slope_arguments[index]
+        gradient, net_input, out = (
+            workspace.gradient_activity[index],
+            workspace.net_input[index],
+            workspace.gradient[index],
+        )
+        if workspace.dropout:
+            gradient.mul_(workspace.keep[index])
+        if function.derivative is not None:
+            result = function.derivative(gradient, net_input, workspace.activity[index], out, *slopes)
+        else:
+            with torch.enable_grad():
+                x = net_input.detach().requires_grad_()
+                (result,) = torch.autograd.grad(function.function(x, None, *slopes), x, gradient)
+        if result is not out:
+            out.copy_(result)
+        if function.trained_slope:
+            torch.sum(torch.clamp_max(net_input, 0).mul_(gradient), 2, out=self._slopes_gradient[index])
+
+    def _normalise(self, workspace: Workspace, index: int, *, training: bool) -> None:
+        """Batch normalisation (Ioffe & Szegedy 2015) of each unit; samples that fill up the width do not count."""
+        linear, out = workspace.linear[index], workspace.net_input[index]
+        scale, shift = self._scale[index].unsqueeze(2), self._shift[index].unsqueeze(2)
+        if not training:
+            variance = self._running_variance[index] + BATCH_NORMALISATION_EPSILON
+            torch.sub(linear, self._running_mean[index].unsqueeze(2), out=out)
+            out.mul_(variance.rsqrt_().unsqueeze(2)).mul_(scale).add_(shift)
+            return
+        count, normalised = workspace.count, workspace.normalised[index]
+        mean = torch.mul(linear, workspace.sample_weight, out=normalised).sum(2, keepdim=True)
+        torch.sub(linear, mean, out=normalised)
+        variance = torch.mul(normalised, normalised, out=out).mul_(workspace.sample_weight).sum(2, keepdim=True)
+        inverse = (variance + BATCH_NORMALISATION_EPSILON).rsqrt_()
+        workspace.inverse_deviation[index] = inverse
+        torch.mul(normalised.mul_(inverse), scale, out=out).add_(shift)
+        # As in torch: the running variance is the unbiased one.
+        momentum, unbiased = BATCH_NORMALISATION_MOMENTUM, count / max(count - 1, 1)
+        self._running_mean[index].lerp_(mean.squeeze(2), momentum)
+        self._running_variance[index].lerp_(variance.squeeze(2).mul_(unbiased), momentum)
+
+    def _normalise_backward(self, workspace: Workspace, index: int) -> Tensor:
+        gradient, normalised = workspace.gradient[index], workspace.normalised[index]
+        scratch = workspace.gradient_activity[index]
+        torch.sum(gradient, 2, out=self._shift_gradient[index])
+        torch.sum(torch.mul(gradient, normalised, out=scratch), 2, out=self._scale_gradient[index])
+        # d linear = scale / deviation * (gradient - mean(gradient) - normalised * mean(gradient * normalised));
+        # count * sample_weight is 1 for samples and 0 for what fills up the width.
+        scale = self._scale[index].unsqueeze(2) * workspace.inverse_deviation[index]
+        torch.mul(normalised, self._scale_gradient[index].unsqueeze(2), out=scratch)
+        scratch.add_(self._shift_gradient[index].unsqueeze(2)).mul_(workspace.sample_weight)
+        return gradient.sub_(scratch).mul_(scale)

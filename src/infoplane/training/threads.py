@@ -1,0 +1,51 @@
+"""Seeds shared out among threads, each of which computes alone.
+
+A library that splits one operation among threads may round differently for each number of threads. So torch gets
+one thread, and the seeds are split into shards that run beside each other.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+import torch
+
+# More seeds at once fall out of the second-level cache, fewer pay more for calls.
+SHARD_SEEDS = 25
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def shards(seeds: int, threads: int, device: torch.device) -> list[slice]:
+    """Slices of about equal length over the seeds; on a GPU all seeds are one."""
+    if device.type != "cpu":
+        return [slice(0, seeds)]
+    least = min(threads, seeds)
+    count = max(least, -(-seeds // SHARD_SEEDS))
+    count = -(-count // least) * least  # so that every thread has the same number of shards
+    count = min(count, seeds)
+    bounds = [seeds * i // count for i in range(count + 1)]
+    return [slice(low, high) for low, high in itertools.pairwise(bounds)]
+
+
+@contextmanager
+def one_thread_each(threads: int) -> Iterator[Callable[[Callable[[Item], Result], Sequence[Item]], list[Result]]]:
+    """Gives a function like `map` that runs on `threads` threads, in each of which torch has one thread.
+
+    Torch's own number of threads is as before afterwards.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        if threads == 1:
+            yield lambda function, items: [function(item) for item in items]
+            return
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            yield lambda function, items: list(pool.map(function, items))
+    finally:
+        torch.set_num_threads(before)
