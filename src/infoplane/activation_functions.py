@@ -27,6 +27,7 @@ class ActivationFunction:
 
     `function(x, out=None)` gives f(x); autograd must be able to differentiate it when `out` is None.
     `derivative(gradient, x, y, out)` gives gradient * f'(x), where y = f(x); None means that autograd does it.
+    With `from_result` the derivative reads y and not x, which then need not be kept.
     Both may write into `out`, a tensor that shares no memory with the others, or ignore it and return a new one.
     With `trained_slope`, both take one more argument, last: the slopes, of a shape that broadcasts to x's; the
     gradient of the slopes is then the sum over samples of gradient * min(x, 0), as for PReLU.
@@ -40,6 +41,7 @@ class ActivationFunction:
     label: str
     function: Callable[..., Tensor]
     derivative: Callable[..., Tensor] | None = None
+    from_result: bool = False
     lower_bound: float | None = None
     function_range: tuple[float, float] | None = None
     gain: float = 2.0
@@ -152,6 +154,7 @@ _ENTRIES = (
         "tanh",
         _tanh,
         _backward("tanh_backward", of_result=True),
+        from_result=True,
         function_range=(-1.0, 1.0),
         gain=1.0,
     ),
@@ -160,6 +163,7 @@ _ENTRIES = (
         "sigmoid",
         _elementwise("sigmoid"),
         _backward("sigmoid_backward", of_result=True),
+        from_result=True,
         function_range=(0.0, 1.0),
     ),
     ActivationFunction(
@@ -173,7 +177,8 @@ _ENTRIES = (
         "relu",
         "ReLU",
         _elementwise("clamp_min", 0.0),
-        _backward("threshold_backward", 0.0),
+        _backward("threshold_backward", 0.0, of_result=True),
+        from_result=True,
         lower_bound=0.0,
     ),
     ActivationFunction(
@@ -184,12 +189,13 @@ _ENTRIES = (
     ),
     ActivationFunction("prelu", "PReLU", _prelu, _prelu_derivative, trained_slope=True),
     ActivationFunction("abs", "|x|", _elementwise("abs"), _abs_derivative, lower_bound=0.0, gain=1.0),
-    ActivationFunction("elu", "ELU", _elementwise("elu", 1.0, 1.0, 1.0), _elu_backward(1.0, 1.0)),
+    ActivationFunction("elu", "ELU", _elementwise("elu", 1.0, 1.0, 1.0), _elu_backward(1.0, 1.0), from_result=True),
     ActivationFunction(
         "selu",
         "SELU",
         _elementwise("elu", _SELU_ALPHA, _SELU_SCALE, 1.0),
         _elu_backward(_SELU_ALPHA, _SELU_SCALE),
+        from_result=True,
     ),
     ActivationFunction(
         "softplus",

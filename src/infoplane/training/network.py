@@ -70,6 +70,11 @@ class Workspace:
         def buffers(units: Sequence[int]) -> list[Tensor]:
             return [torch.zeros(seeds, n, self.width, device=device) for n in units]
 
+        def scratch(units: Sequence[int]) -> list[Tensor]:
+            # Layers that are done with it before the next one comes share one buffer, which so stays in the cache.
+            shared = torch.zeros(seeds * max(units) * self.width, device=device)
+            return [shared[: seeds * n * self.width].view(seeds, n, self.width) for n in units]
+
         self.rows = torch.zeros(1 if shared_inputs else seeds, self.width, table.rows.shape[1], device=device)
         rows = self.rows.expand(seeds, -1, -1)
         self.samples = rows[:, :, : table.inputs + 1]
@@ -79,23 +84,28 @@ class Workspace:
         for extended in self.extended:
             extended[:, -1] = 1
         self.handed_on = [extended[:, :-1] for extended in self.extended]
-        self.net_input = buffers(layout.sizes[1:])
-        self.output = torch.zeros_like(self.net_input[-1])
+        functions = [activation_function(name) for name in settings.activations]
         self.dropout = settings.dropout > 0 and training
         # With dropout the activation function's result must survive for its derivative.
         self.activity = buffers(hidden) if self.dropout else self.handed_on
-        if training:
-            self.keep = buffers(hidden) if self.dropout else []
-            self.gradient = [*buffers(hidden), self.output]
-            self.gradient_activity = buffers(hidden)
-            weight = torch.zeros(self.width)
-            weight[:count] = 1 / count
-            self.sample_weight = weight.to(device)
+        self.net_input = [
+            buffer if function.from_result or not training else torch.zeros_like(buffer)
+            for function, buffer in zip(functions, scratch(hidden), strict=True)
+        ]
+        self.net_input += buffers(layout.sizes[-1:])
         if settings.batch_normalisation:
-            self.linear = buffers(hidden)
-            if training:
-                self.normalised = buffers(hidden)
-                self.inverse_deviation: list[Tensor] = [torch.empty(0)] * len(hidden)
+            self.linear = scratch(hidden)
+        if not training:
+            return
+        self.keep = buffers(hidden) if self.dropout else []
+        self.gradient = scratch(layout.sizes[1:])
+        self.gradient_activity = scratch(hidden)
+        weight = torch.zeros(self.width)
+        weight[:count] = 1 / count
+        self.sample_weight = weight.to(device)
+        if settings.batch_normalisation:
+            self.normalised = buffers(hidden)
+            self.inverse_deviation: list[Tensor] = [torch.empty(0)] * len(hidden)
 
 
 def evaluation_workspace(settings: RunSettings, layout: Layout, table: SampleTable, device: torch.device) -> Workspace:
