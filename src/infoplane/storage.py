@@ -111,25 +111,36 @@ def write_table(table: pd.DataFrame, path: Path, provenance: Mapping[str, Any]) 
             temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """A table that `write_table` wrote. Raises InfoplaneError if it is missing or damaged."""
-    import pandas as pd
+@contextmanager
+def _reading_table(path: Path) -> Iterator[None]:
     import pyarrow as pa
 
     try:
-        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+        yield
     except FileNotFoundError:
         raise InfoplaneError(f"{path}: there is no such file; it must be a table that infoplane wrote") from None
-    except (OSError, pa.ArrowException, ValueError) as error:
-        raise InfoplaneError(f"{path}: this table is damaged; remove it to have it made again") from error
+    except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
+        raise InfoplaneError(
+            f"{path}: this is not a whole table that infoplane wrote; remove it to have it made again"
+        ) from error
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A table that `write_table` wrote. Raises InfoplaneError if it is missing or damaged."""
+    import pandas as pd
+
+    with _reading_table(path):
+        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
 
 
 def read_table_provenance(path: Path) -> dict[str, Any]:
-    """The provenance of a table that `write_table` wrote."""
-    if path.suffix == ".parquet":
-        import pyarrow.parquet as pq
+    """The provenance of a table that `write_table` wrote. Raises InfoplaneError as `read_table` does."""
+    found: dict[str, Any]
+    with _reading_table(path):
+        if path.suffix == ".parquet":
+            import pyarrow.parquet as pq
 
-        found: dict[str, Any] = json.loads(pq.read_schema(path).metadata[b"infoplane"])
-        return found
-    found = json.loads(path.with_suffix(".provenance.json").read_text(encoding="utf-8"))
+            found = json.loads((pq.read_schema(path).metadata or {})[b"infoplane"])
+        else:
+            found = json.loads(path.with_suffix(".provenance.json").read_text(encoding="utf-8"))
     return found

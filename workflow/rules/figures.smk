@@ -24,8 +24,10 @@ rule figure:
         runtime=10,
     params:
         name=lambda wildcards: FIGURE_FILES[wildcards.figure][0],
-        estimator=lambda wildcards: FIGURE_FILES[wildcards.figure][1],
+        estimator=lambda wildcards: [
+            f"--estimator={name}" for name in FIGURE_FILES[wildcards.figure][1:] if name
+        ],
         caption=lambda wildcards: FIGURES[FIGURE_FILES[wildcards.figure][0]].caption,
     shell:
-        "python -m infoplane figure --name {params.name} --estimator {params.estimator:q} "
+        "python -m infoplane figure --name {params.name} {params.estimator} "
         "--tables {input} --output {output} > {log} 2>&1"
