@@ -65,12 +65,12 @@ def page(
     entries `beside_bar` to its right.
     """
     columns = max(1, min(columns, max(len(section.panels) for section in sections)))
-    gap_x = 0.14 if share_y else left + 0.02
+    gap_x = (0.14 if share_x else 0.28) if share_y else left + 0.02
     panel_width = (width - left - 0.12 - gap_x * (columns - 1)) / columns
 
-    foot_lines = textwrap.wrap(footer, width=int(width * 20.5)) if footer else []
+    foot_lines = textwrap.wrap(footer, width=int(width * 23.5)) if footer else []
     legend_rows = _legend_rows(legend, width - left)
-    bottom = 0.12 + _LINE * len(foot_lines)
+    bottom = 0.15 + _LINE * len(foot_lines)
     bottom += len(legend_rows) * _LEGEND_LINE + (0.04 if legend else 0)
     bottom += _COLOUR_BAR_HEIGHT if last_epoch is not None else 0
 
@@ -121,7 +121,7 @@ def page(
         axes.append(placed)
         top += section_height + 0.08
 
-    below = total - bottom + 0.03
+    below = total - bottom + 0.06
     for entries in legend_rows:
         figure.legend(
             handles=entries,

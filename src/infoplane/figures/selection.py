@@ -90,8 +90,8 @@ def entropies(table: pd.DataFrame) -> tuple[float, float]:
 
 
 def number(value: float) -> str:
-    """A number for text: four digits at most, a true minus sign."""
-    return f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
+    """A correlation for text: two decimals, a true minus sign and no negative zero."""
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def p_text(value: float) -> str:

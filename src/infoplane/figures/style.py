@@ -70,6 +70,9 @@ _ACTIVATION_LOOKS: Mapping[str, tuple[str, str]] = {
 # For activation functions that the table above does not know.
 _FREE_LOOKS = (("#5D3A9B", "o"), ("#B22222", "s"), ("#1B7837", "^"), ("#7B5E3B", "D"), ("#00868B", "v"))
 
+# For further runs with the same activation function, such as those with a penalty.
+_FURTHER_MARKERS = ("P", "X", "*", "p", "d")
+
 _METHOD_LABELS: Mapping[str, str] = {
     "fixed_binning": "Fixed-range binning",
     "fixed": "Fixed-range binning",
@@ -172,7 +175,7 @@ def run_labels(settings: pd.DataFrame) -> dict[str, str]:
 
 
 def run_looks(settings: pd.DataFrame) -> dict[str, Look]:
-    """A look for every run: its activation function's colour, paler and dashed for each further run that has it."""
+    """A look for every run: its activation function's; darker, dashed and with another marker for each further run."""
     looks = activation_looks(list(dict.fromkeys(settings["activation"])))
     labels = run_labels(settings)
     seen: dict[str, int] = {}
@@ -180,9 +183,9 @@ def run_looks(settings: pd.DataFrame) -> dict[str, Look]:
     for run, activation in zip(settings["run"], settings["activation"], strict=True):
         rank = seen[activation] = seen.get(activation, -1) + 1
         look = looks[activation]
-        paler = 1 - 0.7 ** min(rank, 3)
-        colour = matplotlib.colors.to_hex(tuple(paler + (1 - paler) * np.asarray(to_rgb(look.colour))))
-        result[run] = Look(colour, look.marker, (_SOLID, _DASHED, _DOTTED)[min(rank, 2)], labels[run])
+        colour = matplotlib.colors.to_hex(tuple(0.72**rank * np.asarray(to_rgb(look.colour))))
+        marker = look.marker if rank == 0 else _FURTHER_MARKERS[(rank - 1) % len(_FURTHER_MARKERS)]
+        result[run] = Look(colour, marker, (_SOLID, _DASHED, _DOTTED)[min(rank, 2)], labels[run])
     return result
 
 

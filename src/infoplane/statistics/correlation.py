@@ -116,13 +116,26 @@ def _correlate(group: pd.DataFrame, measure: str, generalisation: str, pooled: b
                 return Correlation(len(x), 1, len(x) - 2, status=f"not estimable: {reason}")
         return within_run(x, y, confidence=confidence)
 
-    parts = [
-        (run[measure].to_numpy(dtype=np.float64), run[generalisation].to_numpy(dtype=np.float64))
-        for _, run in estimable.groupby("run", sort=False, observed=True)
-        # A run whose compression does not vary says nothing about the slope, and one at the ceiling least of all.
-        if len(run) > 1 and np.ptp(run[measure].to_numpy()) > RESOLUTION and not run["at_ceiling"].all()
-    ]
-    return pooled_over_runs([x for x, _ in parts], [y for _, y in parts], confidence=confidence)
+    pool = poolable(group, measure, generalisation)
+    runs = [run for _, run in pool.groupby("run", sort=False, observed=True)]
+    return pooled_over_runs(
+        [run[measure].to_numpy(dtype=np.float64) for run in runs],
+        [run[generalisation].to_numpy(dtype=np.float64) for run in runs],
+        confidence=confidence,
+    )
+
+
+def poolable(compression: pd.DataFrame, measure: str, generalisation: str) -> pd.DataFrame:
+    """The seeds that enter the correlation pooled over runs, for one layer, estimator and bound.
+
+    Diverged seeds are left out, seeds without one of the values, and whole runs that say nothing about the slope:
+    those with one seed, with equal compression for all seeds, or with every seed at the ceiling.
+    """
+    rows = compression[~compression["diverged"]]
+    rows = rows[rows[measure].notna() & rows[generalisation].notna()]
+    by_run = rows.groupby("run", observed=True)
+    extent = by_run[measure].transform("max") - by_run[measure].transform("min")
+    return rows[(extent > RESOLUTION) & ~by_run["at_ceiling"].transform("all")]
 
 
 def _too_few(n_seeds: int, n: int, undefined: int, measure: str) -> str:

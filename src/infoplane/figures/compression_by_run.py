@@ -1,0 +1,85 @@
+"""How much each layer compresses, for every run and seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from infoplane.figures import selection, style
+from infoplane.figures.panels import Section, page
+from infoplane.statistics.frames import settings_of_runs
+
+TABLES = ("compression", "compression_summary")
+TITLE = "Compression by activation function and layer"
+CAPTION = """\
+**Compression by activation function and layer**, one panel per layer, one row per run. Every point is a seed; hollow
+points are seeds whose layer stays at the ceiling :math:`H(X)` during the whole training and so cannot show compression.
+Bars are the means over seeds with their 95 % intervals (Student's t). Compression is the drop of :math:`I(T;X)`: from
+its largest value to the mean of the last recorded tenth of the epochs, relative to the largest value. Diverged seeds
+are left out.
+"""
+PER_ESTIMATOR = True
+
+
+def draw(tables: Mapping[str, pd.DataFrame], estimator: str = "ebab") -> Figure:
+    """One panel per layer, for each bound of the estimator."""
+    table = selection.of_estimator(tables["compression"], estimator)
+    summary = selection.of_estimator(tables["compression_summary"], estimator)
+    summary = summary[summary["measure"] == "drop"]
+    looks = style.run_looks(settings_of_runs(table))
+    layers = style.layer_looks(int(table["n_layers"].max()))
+    bounds = selection.bounds(table)
+    rows = {run: len(looks) - 1 - index for index, run in enumerate(looks)}
+    kept = table[~table["diverged"] & table["drop"].notna()]
+    letters = max(len(look.label) for look in looks.values())
+
+    result = page(
+        f"{TITLE}: {selection.label(table)}",
+        [
+            Section(
+                [look.label for look in layers.values()],
+                style.bound_label(bound).capitalize(),
+                "drop of $I(T;X)$, share of its largest value",
+            )
+            for bound in bounds
+        ],
+        footer=f"{selection.assumption_note(table)} Points: seeds (hollow: always at the ceiling H(X)); "
+        f"bars: mean with its 95 % interval; {selection.seeds_note(table)}",
+        columns=3,
+        height=0.14 * len(looks) + 0.15,
+        left=0.25 + 0.048 * letters,
+    )
+    limits = selection.span([0.0, *kept["drop"], *summary["lower"], *summary["upper"]], margin=0.04)
+    random = np.random.default_rng(0)  # only spreads the points across their row
+    for bound, axes in zip(bounds, result.axes, strict=True):
+        for layer, axis in zip(layers, axes, strict=True):
+            for run, look in looks.items():
+                part = kept[(kept["run"] == run) & (kept["layer"] == layer) & (kept["bound"] == bound)]
+                height = rows[run] + random.uniform(-0.26, 0.26, len(part))
+                ceiling = part["at_ceiling"].to_numpy(dtype=np.bool_)
+                for chosen, face in ((~ceiling, look.colour), (ceiling, "white")):
+                    axis.scatter(
+                        part["drop"][chosen],
+                        height[chosen],
+                        s=9,
+                        marker=look.marker,
+                        facecolor=face,
+                        edgecolor=look.colour,
+                        linewidth=0.6,
+                        alpha=0.75,
+                        zorder=3,
+                    )
+                mean = summary[(summary["run"] == run) & (summary["layer"] == layer) & (summary["bound"] == bound)]
+                for centre, lower, upper in mean[["mean", "lower", "upper"]].to_numpy(dtype=np.float64):
+                    axis.plot([lower, upper], [rows[run]] * 2, color=style.INK, linewidth=1.0, zorder=4)
+                    axis.plot(
+                        [centre] * 2, [rows[run] - 0.33, rows[run] + 0.33], color=style.INK, linewidth=1.4, zorder=4
+                    )
+            axis.set_yticks(list(rows.values()), labels=[look.label for look in looks.values()])
+            axis.set_ylim(-0.6, len(rows) - 0.4)
+            axis.set_xlim(*limits)
+            axis.tick_params(axis="y", length=0)
+    return result.figure
