@@ -1,6 +1,7 @@
 rule activations:
     input:
-        WEIGHTS,
+        dataset_files,
+        weights=WEIGHTS,
     output:
         activations=ACTIVATIONS if study.keep_activations else temp(ACTIVATIONS),
         layers=LAYERS,
@@ -20,5 +21,5 @@ rule activations:
     params:
         settings=run_settings,
     shell:
-        "python -m infoplane activations --weights {input} --settings {params.settings:q} "
+        "python -m infoplane activations --weights {input.weights} --settings {params.settings:q} "
         "--device {resources.device} --layers {output.layers} --output {output.activations} > {log} 2>&1"

@@ -6,7 +6,7 @@ from pathlib import Path
 SOURCE = Path(workflow.basedir) / "src"
 sys.path.insert(0, str(SOURCE))
 
-from infoplane import configuration, environment
+from infoplane import configuration, datasets, environment
 from infoplane.errors import InfoplaneError
 from infoplane.figures import FIGURES
 
@@ -58,6 +58,14 @@ wildcard_constraints:
 def run_settings(wildcards):
     """The settings of the run, as text: all that its rules depend on."""
     return study.runs[wildcards.run].to_json()
+
+
+def dataset_files(wildcards):
+    """The files that the run's data set is read from; none for those that are generated."""
+    run = study.runs[wildcards.run]
+    return [
+        str(path) for path in datasets.files(run.dataset, **dict(run.dataset_options))
+    ]
 
 
 def of_all_runs(pattern, **others):

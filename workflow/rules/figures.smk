@@ -25,7 +25,9 @@ rule figure:
     params:
         name=lambda wildcards: FIGURE_FILES[wildcards.figure][0],
         estimator=lambda wildcards: [
-            f"--estimator={name}" for name in FIGURE_FILES[wildcards.figure][1:] if name
+            f"--estimator={name}"
+            for name in FIGURE_FILES[wildcards.figure][1:]
+            if name
         ],
         caption=lambda wildcards: FIGURES[FIGURE_FILES[wildcards.figure][0]].caption,
     shell:

@@ -1,6 +1,7 @@
 rule information:
     input:
-        ACTIVATIONS,
+        dataset_files,
+        activations=ACTIVATIONS,
     output:
         INFORMATION,
     log:
@@ -20,6 +21,6 @@ rule information:
         settings=run_settings,
         estimator=lambda wildcards: study.estimators[wildcards.estimator].to_json(),
     shell:
-        "python -m infoplane information --activations {input} --settings {params.settings:q} "
+        "python -m infoplane information --activations {input.activations} --settings {params.settings:q} "
         "--name {wildcards.estimator} --estimator {params.estimator:q} "
         "--device {resources.device} --output {output} > {log} 2>&1"

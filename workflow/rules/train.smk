@@ -1,4 +1,6 @@
 rule train:
+    input:
+        dataset_files,
     output:
         WEIGHTS,
     log:

@@ -1,11 +1,16 @@
-"""Data sets by name. A new one is a module in this folder with a function `load(**options) -> Dataset`."""
+"""Data sets by name. A new one is a module in this folder with a function `load(**options) -> Dataset`.
+
+Where it reads files, a function `files(**options) -> list[Path]` names them, so that they count as inputs of the
+stages. Importing a module must not import anything heavier than numpy.
+"""
 
 from __future__ import annotations
 
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -13,15 +18,19 @@ from infoplane.datasets.interface import Dataset
 from infoplane.datasets.split import split
 from infoplane.errors import InfoplaneError
 
-__all__ = ["LOADERS", "Dataset", "check_options", "load", "split"]
+__all__ = ["LOADERS", "Dataset", "check_options", "files", "load", "split"]
 
 
-def _discover() -> dict[str, Callable[..., Dataset]]:
-    modules = (importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__))
-    return {module.__name__.rpartition(".")[2]: module.load for module in modules if hasattr(module, "load")}
+_MODULES = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
 
 
-LOADERS = MappingProxyType(_discover())
+def _functions(function: str) -> Mapping[str, Callable[..., Any]]:
+    found = {module.__name__.rpartition(".")[2]: getattr(module, function, None) for module in _MODULES}
+    return MappingProxyType({name: value for name, value in found.items() if value is not None})
+
+
+LOADERS: Mapping[str, Callable[..., Dataset]] = _functions("load")
+_FILES: Mapping[str, Callable[..., list[Path]]] = _functions("files")
 
 
 def check_options(name: str, options: dict[str, Any]) -> None:
@@ -37,6 +46,12 @@ def check_options(name: str, options: dict[str, Any]) -> None:
     for key, parameter in parameters.items():
         if parameter.default is inspect.Parameter.empty and key not in options:
             raise InfoplaneError(f"data set {name} needs the option {key!r}")
+
+
+def files(name: str, **options: Any) -> list[Path]:
+    """The files that the data set is read from; none for those that are generated. Raises as `load` does."""
+    check_options(name, options)
+    return _FILES[name](**options) if name in _FILES else []
 
 
 def load(name: str, **options: Any) -> Dataset:

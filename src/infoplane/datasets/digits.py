@@ -1,0 +1,13 @@
+"""Handwritten digits of 8 x 8 pixels, in ten classes, as scikit-learn ships them."""
+
+from __future__ import annotations
+
+from infoplane.datasets.interface import Dataset
+
+
+def load() -> Dataset:
+    """1797 images of 64 pixels, scaled to [0, 1]."""
+    from sklearn.datasets import load_digits  # not at the top: it takes a second
+
+    images, labels = load_digits(return_X_y=True)
+    return Dataset("digits", images / 16, labels)
