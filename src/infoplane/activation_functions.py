@@ -132,6 +132,13 @@ def _centered_softplus(x: Tensor, out: Tensor | None = None) -> Tensor:
     return written.sub_(math.log(2))
 
 
+def _gelu(x: Tensor, out: Tensor | None = None) -> Tensor:
+    import torch
+
+    # Not into `out`: for one that has gaps torch takes another kernel, which rounds otherwise.
+    return torch.nn.functional.gelu(x)
+
+
 def _prelu(x: Tensor, out: Tensor | None, slopes: Tensor) -> Tensor:
     import torch
 
@@ -211,7 +218,7 @@ _ENTRIES = (
         _softplus_derivative,
     ),
     ActivationFunction("swish", "Swish", _elementwise("silu"), _backward("silu_backward")),
-    ActivationFunction("gelu", "GELU", _elementwise("gelu"), _backward("gelu_backward")),
+    ActivationFunction("gelu", "GELU", _gelu, _backward("gelu_backward")),
     ActivationFunction("linear", "linear", _linear, _linear_derivative),
 )
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from infoplane.settings import RunSettings
-from infoplane.training.layout import Layout, from_public
+from infoplane.training.layout import Layout
 from infoplane.training.network import Network, SampleTable, evaluation_workspace
 from infoplane.training.threads import one_thread_each, shards
 
@@ -28,18 +28,19 @@ def layer_activities(
     network's activity is the same bits whichever networks are computed with it. Uses as many threads as torch may.
     """
     where = torch.device(device)
-    views = from_public(parameters_of_one_epoch)
-    output_matrix = views[f"layer{len(settings.hidden_layers) + 1}/matrix"]
-    seeds, classes = output_matrix.shape[:2]
-    table = SampleTable(inputs, np.zeros(len(inputs), dtype=np.int64), classes, where)
+    seeds, classes = parameters_of_one_epoch[f"layer{len(settings.hidden_layers) + 1}/biases"].shape
+
+    def layout(count: int) -> Layout:
+        return Layout(settings, inputs.shape[1], classes, count)
+
+    table = SampleTable(inputs, np.zeros(len(inputs), dtype=np.int64), layout(1), where)
     sizes = (*settings.hidden_layers, classes)
     activities = [np.empty((seeds, len(inputs), units), dtype=np.float32) for units in sizes]
 
     def compute(part: slice) -> None:
-        layout = Layout(settings, inputs.shape[1], classes, part.stop - part.start)
-        network = Network(settings, layout, where)
-        network.load({name: values[part] for name, values in views.items()})
-        workspace = evaluation_workspace(settings, layout, table, where)
+        network = Network(settings, layout(part.stop - part.start), where)
+        network.load({name: values[part] for name, values in parameters_of_one_epoch.items()})
+        workspace = evaluation_workspace(settings, network.layout, table, where)
         for start, stop, logits in network.evaluate(table, workspace):
             layers = [activity[:, :, : stop - start] for activity in workspace.activity]
             layers.append(torch.softmax(logits, 1))

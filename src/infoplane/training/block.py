@@ -18,7 +18,7 @@ from infoplane.errors import InfoplaneError
 from infoplane.settings import RunSettings
 from infoplane.training.checkpoints import identity, read_checkpoint, write_checkpoint
 from infoplane.training.initialisation import DROPOUT, SAMPLE_ORDER, initial_parameters, stream
-from infoplane.training.layout import Layout, to_public
+from infoplane.training.layout import Layout
 from infoplane.training.network import Network, SampleTable, Workspace, evaluation_workspace
 from infoplane.training.optimisers import make_optimiser
 from infoplane.training.record import GRADIENT_STATISTICS, HISTORY, TrainingRecord, row_norms
@@ -31,11 +31,17 @@ class Shard:
     """Seeds that one thread, or the GPU, trains together."""
 
     def __init__(
-        self, settings: RunSettings, seeds: Sequence[int], train: SampleTable, test: SampleTable, device: torch.device
+        self,
+        settings: RunSettings,
+        seeds: Sequence[int],
+        layout: Layout,
+        train: SampleTable,
+        test: SampleTable,
+        device: torch.device,
     ) -> None:
         self.settings, self.seeds, self.device = settings, list(seeds), device
         self.train, self.test = train, test
-        self.layout = Layout(settings, train.inputs, train.classes, len(self.seeds))
+        self.layout = layout
         self.network = Network(settings, self.layout, device)
         initial = [initial_parameters(settings, seed, self.layout.sizes) for seed in self.seeds]
         self.network.load(
@@ -157,8 +163,8 @@ class Shard:
         }
 
     def _weights(self, flat: Tensor) -> list[NDArray[np.float32]]:
-        views = self.layout.views(flat.cpu())
-        return [views[f"layer{layer}/matrix"][:, :, :-1].numpy() for layer in range(1, self.layout.layers + 1)]
+        named = self.layout.public(flat.cpu())
+        return [named[f"layer{layer}/weights"].numpy() for layer in range(1, self.layout.layers + 1)]
 
     def evaluate(self, epoch: int) -> dict[str, NDArray[np.float64]]:
         """Loss and accuracy (seeds,) on both parts; marks seeds whose loss is not finite as diverged."""
@@ -185,7 +191,7 @@ class Shard:
         """Everything that the next epoch depends on, (seeds, ...) by name."""
         arrays: Arrays = {f"network/{name}": values for name, values in self.network.snapshot().items()}
         for kind, flat in self.optimiser.state.items():
-            for name, view in self.layout.views(flat).items():
+            for name, view in self.layout.public(flat).items():
                 arrays[f"optimiser/{kind}/{name}"] = view.cpu().numpy().copy()
         for name, generators in (("order", self.order_streams), ("dropout", self.dropout_streams)):
             arrays[f"streams/{name}"] = np.array([json.dumps(one.bit_generator.state) for one in generators])
@@ -198,7 +204,7 @@ class Shard:
             {name.removeprefix("network/"): arrays[name] for name in arrays if name.startswith("network/")}
         )
         for kind, flat in self.optimiser.state.items():
-            for name, view in self.layout.views(flat).items():
+            for name, view in self.layout.public(flat).items():
                 view.copy_(torch.from_numpy(arrays[f"optimiser/{kind}/{name}"]))
         for name, generators in (("order", self.order_streams), ("dropout", self.dropout_streams)):
             for generator, text in zip(generators, arrays[f"streams/{name}"], strict=True):
@@ -248,15 +254,14 @@ class Recorder:
         }
 
     def finish(self, diverged_epoch: NDArray[np.int64]) -> TrainingRecord:
-        parameters = {name: np.ascontiguousarray(values) for name, values in to_public(self.parameters).items()}
         norms = np.empty((len(self.seeds), len(self.epochs), self.layers))
         for layer in range(self.layers):
-            weights = parameters[f"layer{layer + 1}/weights"]
+            weights = self.parameters[f"layer{layer + 1}/weights"]
             norms[:, :, layer] = row_norms(weights.reshape(-1, *weights.shape[2:])).reshape(norms.shape[:2])
         return TrainingRecord(
             seeds=self.seeds,
             epochs=self.epochs,
-            parameters=parameters,
+            parameters=self.parameters,
             history=self.history,
             layer_statistics={"weight_norm": norms, **self.gradients},
             diverged_epoch=diverged_epoch,
@@ -314,11 +319,17 @@ def train_block(
     seeds = [int(seed) for seed in seeds]
     _check(settings, seeds, inputs, labels, len(train_index))
     classes = int(labels.max()) + 1
-    train, test = (SampleTable(inputs[part], labels[part], classes, where) for part in (train_index, test_index))
+
+    def layout(count: int) -> Layout:
+        return Layout(settings, inputs.shape[1], classes, count)
+
+    train, test = (SampleTable(inputs[part], labels[part], layout(1), where) for part in (train_index, test_index))
     threads = min(torch.get_num_threads(), len(seeds)) if where.type == "cpu" else 1
     rows = shards(len(seeds), threads, where)
     with one_thread_each(threads) as run:
-        blocks = run(lambda part: Shard(settings, seeds[part], train, test, where), rows)
+        blocks = run(
+            lambda part: Shard(settings, seeds[part], layout(part.stop - part.start), train, test, where), rows
+        )
         work = list(zip(blocks, rows, strict=True))
         recorder = Recorder(settings, seeds, blocks[0])
         text = identity(settings, seeds, (inputs, labels, train_index, test_index), where) if checkpoint else ""

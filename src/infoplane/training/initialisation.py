@@ -66,7 +66,7 @@ def initial_matrix(
 
 
 def initial_parameters(settings: RunSettings, seed: int, sizes: tuple[int, ...]) -> dict[str, NDArray[np.float32]]:
-    """All trained parameters of one seed, by the names of `layout.Layout`.
+    """All trained parameters of one seed, by the names of TrainingRecord.
 
     The layers are drawn in order from one stream. The output layer takes the gain of the last hidden layer.
     Biases and shifts start at 0, scales at 1, trained slopes at INITIAL_SLOPE.
@@ -77,9 +77,9 @@ def initial_parameters(settings: RunSettings, seed: int, sizes: tuple[int, ...])
     for layer in range(1, layers + 1):
         inputs, units = sizes[layer - 1], sizes[layer]
         function = activation_function(settings.activations[min(layer, layers - 1) - 1])
-        matrix = np.zeros((units, inputs + 1), dtype=np.float32)
-        matrix[:, :-1] = initial_matrix(generator, settings.initialisation, function.gain, units, inputs)
-        parameters[f"layer{layer}/matrix"] = matrix
+        weights = initial_matrix(generator, settings.initialisation, function.gain, units, inputs)
+        parameters[f"layer{layer}/weights"] = weights.astype(np.float32)
+        parameters[f"layer{layer}/biases"] = np.zeros(units, dtype=np.float32)
         if layer < layers:
             if function.trained_slope:
                 parameters[f"layer{layer}/slopes"] = np.full(units, INITIAL_SLOPE, dtype=np.float32)

@@ -2,29 +2,31 @@
 
 One flat tensor means one optimiser step for everything. It is laid out layer by layer, and within a layer
 seed by seed, because matrix products want (seeds, units, inputs) without gaps.
+
+What a matrix product or an elementwise operation rounds may depend on where an array begins in memory and on the
+remainder of its length: the kernels differ. So that a seed's numbers do not depend on its place in the block,
+every part and every seed's matrix begins on a cache line of 64 bytes, and lengths are multiples of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from infoplane.activation_functions import activation_function
 from infoplane.settings import RunSettings
 
-# Every part begins on a cache line and the whole is a multiple of this many floats, so that no elementwise
-# operation has a remainder outside its vector loop, whatever the number of seeds.
-ALIGNMENT = 64
+CACHE_LINE = 16  # in float32
+# Four vectors of the widest kind: what an elementwise operation does per turn of its loop, without remainder.
+ALIGNMENT = 4 * CACHE_LINE
 
 
-def aligned(count: int) -> int:
-    """`count` rounded up to a multiple of ALIGNMENT."""
-    return -(-count // ALIGNMENT) * ALIGNMENT
+def aligned(count: int, to: int = ALIGNMENT) -> int:
+    """`count` rounded up to a multiple of `to`."""
+    return -(-count // to) * to
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +42,21 @@ class Part:
 class Layout:
     """Names, shapes and places of the trained parameters of `seeds` networks.
 
-    The biases are the last column of "layerN/matrix": the inputs of every layer end with a row of ones.
+    A layer's weights and biases are one matrix (units, columns): a column per input, one for the bias (the inputs of
+    every layer end with a row of ones), and columns of zeros that fill up the matrix to whole cache lines.
     """
 
     def __init__(self, settings: RunSettings, inputs: int, classes: int, seeds: int) -> None:
         self.sizes = (inputs, *settings.hidden_layers, classes)
         self.layers = len(self.sizes) - 1
         self.seeds = seeds
+        self.columns: list[int] = []
         self.parts: list[Part] = []
         self.length = 0
         for layer in range(1, self.layers + 1):
             units = self.sizes[layer]
-            self._append(f"layer{layer}/matrix", (units, self.sizes[layer - 1] + 1))
+            self.columns.append(aligned(self.sizes[layer - 1] + 1, CACHE_LINE // math.gcd(units, CACHE_LINE)))
+            self._append(f"layer{layer}/matrix", (units, self.columns[-1]))
             if layer < self.layers:
                 if activation_function(settings.activations[layer - 1]).trained_slope:
                     self._append(f"layer{layer}/slopes", (units,))
@@ -60,7 +65,7 @@ class Layout:
                     self._append(f"layer{layer}/shift", (units,))
 
     def _append(self, name: str, shape: tuple[int, ...]) -> None:
-        size = self.seeds * int(np.prod(shape))
+        size = self.seeds * math.prod(shape)
         self.parts.append(Part(name, shape, self.length, size))
         self.length += aligned(size)
 
@@ -74,36 +79,22 @@ class Layout:
             part.name: flat[part.offset : part.offset + part.size].view(self.seeds, *part.shape) for part in self.parts
         }
 
+    def public(self, flat: Tensor) -> dict[str, Tensor]:
+        """The same by the names of a TrainingRecord: each matrix as weights and biases, without what fills it up."""
+        named = {}
+        for name, view in self.views(flat).items():
+            layer, kind = name.split("/")
+            if kind == "matrix":
+                inputs = self.sizes[int(layer.removeprefix("layer")) - 1]
+                named[f"{layer}/weights"], named[f"{layer}/biases"] = view[:, :, :inputs], view[:, :, inputs]
+            else:
+                named[name] = view
+        return named
+
     def penalised(self, layers: tuple[int, ...], device: torch.device) -> Tensor:
         """A flat tensor: 1 at the weights (not the biases) of the given layers, 0 elsewhere."""
         flat = self.zeros(device)
-        views = self.views(flat)
+        named = self.public(flat)
         for layer in layers:
-            views[f"layer{layer}/matrix"][:, :, :-1] = 1
+            named[f"layer{layer}/weights"].fill_(1)
         return flat
-
-
-def to_public(views: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
-    """The names and shapes of a TrainingRecord: each matrix as weights and biases."""
-    public = {}
-    for name, values in views.items():
-        layer, kind = name.split("/")
-        if kind == "matrix":
-            public[f"{layer}/weights"] = values[..., :-1]
-            public[f"{layer}/biases"] = values[..., -1]
-        else:
-            public[name] = values
-    return public
-
-
-def from_public(parameters: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
-    """The inverse of `to_public`."""
-    views = {}
-    for name, values in parameters.items():
-        layer, kind = name.split("/")
-        if kind == "weights":
-            biases = parameters[f"{layer}/biases"]
-            views[f"{layer}/matrix"] = np.concatenate([values, biases[..., np.newaxis]], axis=-1)
-        elif kind != "biases":
-            views[name] = values
-    return views

@@ -18,27 +18,28 @@ from torch import Tensor
 
 from infoplane.activation_functions import activation_function
 from infoplane.settings import RunSettings
-from infoplane.training.layout import Layout, aligned
+from infoplane.training.layout import CACHE_LINE, Layout, aligned
 
 BATCH_NORMALISATION_EPSILON = 1e-5
 BATCH_NORMALISATION_MOMENTUM = 0.1
 
 
 class SampleTable:
-    """Samples as rows that a batch is gathered from: inputs, a one for the biases, and the one-hot label.
+    """Samples as rows that a batch is gathered from.
 
-    A row is a multiple of 16 floats, a cache line, so that gathering a sample is one copy.
+    A row holds the columns of the first layer's matrix (inputs, a one for the biases, zeros) and the one-hot label,
+    filled up to whole cache lines, so that gathering a sample is one copy.
     """
 
     def __init__(
-        self, inputs: NDArray[np.float32], labels: NDArray[np.int64], classes: int, device: torch.device
+        self, inputs: NDArray[np.float32], labels: NDArray[np.int64], layout: Layout, device: torch.device
     ) -> None:
-        samples, self.inputs = inputs.shape
-        self.classes = classes
-        rows = np.zeros((samples, -(-(self.inputs + 1 + classes) // 16) * 16), dtype=np.float32)
-        rows[:, : self.inputs] = inputs
-        rows[:, self.inputs] = 1
-        rows[np.arange(samples), self.inputs + 1 + labels] = 1
+        samples, features = inputs.shape
+        self.columns, self.classes = layout.columns[0], layout.sizes[-1]
+        rows = np.zeros((samples, aligned(self.columns + self.classes, CACHE_LINE)), dtype=np.float32)
+        rows[:, :features] = inputs
+        rows[:, features] = 1
+        rows[np.arange(samples), self.columns + labels] = 1
         self.rows = torch.from_numpy(rows).to(device)
         self.device_labels = torch.from_numpy(np.array(labels, dtype=np.int64)).to(device)
 
@@ -77,13 +78,14 @@ class Workspace:
 
         self.rows = torch.zeros(1 if shared_inputs else seeds, self.width, table.rows.shape[1], device=device)
         rows = self.rows.expand(seeds, -1, -1)
-        self.samples = rows[:, :, : table.inputs + 1]
-        self.targets = rows[:, :, table.inputs + 1 : table.inputs + 1 + table.classes].transpose(1, 2)
-        # What a layer hands on has a last row of ones, the inputs of the next layer's biases.
-        self.extended = buffers([n + 1 for n in hidden])
-        for extended in self.extended:
-            extended[:, -1] = 1
-        self.handed_on = [extended[:, :-1] for extended in self.extended]
+        self.samples = rows[:, :, : table.columns]
+        self.targets = rows[:, :, table.columns : table.columns + table.classes].transpose(1, 2)
+        # What a layer hands on has rows for the columns of the next layer's matrix: after its units one of ones, the
+        # inputs of the biases, and zeros.
+        self.extended = buffers(layout.columns[1:])
+        for extended, units in zip(self.extended, hidden, strict=True):
+            extended[:, units] = 1
+        self.handed_on = [extended[:, :units] for extended, units in zip(self.extended, hidden, strict=True)]
         functions = [activation_function(name) for name in settings.activations]
         self.dropout = settings.dropout > 0 and training
         # With dropout the activation function's result must survive for its derivative.
@@ -137,7 +139,10 @@ class Network:
         hidden = layout.layers - 1
         self._matrix = layers(self.parameters, "matrix", layout.layers)
         self._matrix_gradient = layers(self.gradients, "matrix", layout.layers)
-        self._weights_transposed = [matrix[:, :, :-1].transpose(1, 2) for matrix in self._matrix]
+        self._weights_transposed = [
+            matrix[:, :, :inputs].transpose(1, 2)
+            for matrix, inputs in zip(self._matrix, layout.sizes[:-1], strict=True)
+        ]
         self._slopes, self._slopes_gradient = (
             layers(views, "slopes", hidden) for views in (self.parameters, self.gradients)
         )
@@ -155,13 +160,14 @@ class Network:
         self._running_variance = layers(self.running, "running_variance", hidden)
 
     def load(self, values: Mapping[str, NDArray[np.float32]]) -> None:
-        """Sets parameters and running statistics from arrays (seeds, ...) by name."""
-        for name, view in {**self.parameters, **self.running}.items():
+        """Sets parameters and running statistics from arrays (seeds, ...) by the names of a TrainingRecord."""
+        for name, view in {**self.layout.public(self.flat), **self.running}.items():
             view.copy_(torch.from_numpy(np.ascontiguousarray(values[name], dtype=np.float32)))
 
     def snapshot(self) -> dict[str, NDArray[np.float32]]:
-        """Copies of parameters and running statistics, (seeds, ...) by name."""
-        return {name: view.cpu().numpy().copy() for name, view in {**self.parameters, **self.running}.items()}
+        """Copies of parameters and running statistics, (seeds, ...) by the names of a TrainingRecord."""
+        named = {**self.layout.public(self.flat), **self.running}
+        return {name: view.cpu().numpy().copy() for name, view in named.items()}
 
     def forward(self, workspace: Workspace, *, training: bool) -> Tensor:
         """The output's net input (logits), (seeds, classes, width); what is on the way stays in the workspace."""
