@@ -12,9 +12,12 @@ import pkgutil
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from infoplane.estimators.adaptive_kde import adaptive_kde, adaptive_kde_bounds
 from infoplane.estimators.ebab import ebab
 from infoplane.estimators.fixed_binning import fixed_binning
 from infoplane.estimators.interface import Estimate, Information, Layer, Method
+from infoplane.estimators.kde import kde, kde_bounds
+from infoplane.estimators.pairwise import Bounds
 
 
 def _discover() -> Mapping[str, Method]:
@@ -25,4 +28,17 @@ def _discover() -> Mapping[str, Method]:
 
 METHODS: Mapping[str, Method] = _discover()
 
-__all__ = ["METHODS", "Estimate", "Information", "Layer", "Method", "ebab", "fixed_binning"]
+__all__ = [
+    "METHODS",
+    "Bounds",
+    "Estimate",
+    "Information",
+    "Layer",
+    "Method",
+    "adaptive_kde",
+    "adaptive_kde_bounds",
+    "ebab",
+    "fixed_binning",
+    "kde",
+    "kde_bounds",
+]
