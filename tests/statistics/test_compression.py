@@ -69,7 +69,7 @@ def test_end_is_the_mean_of_the_last_tenth():
     assert half["i_tx_end"] == pytest.approx((8 * 6 + 2 + 4) / 10)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(
         st.lists(st.integers(0, 1200).map(lambda value: value / 100), min_size=1, max_size=45), min_size=1, max_size=4

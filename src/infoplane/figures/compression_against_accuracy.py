@@ -23,8 +23,9 @@ CAPTION = """\
 :math:`I(T;X)`: from its largest value to the mean of the last recorded tenth of the epochs, relative to the largest
 value. Above: the values; below: the same seeds with each run's means taken off, so that differences between runs do not
 pose as a correlation, with the regression line and its 95 % band. The panels below give Pearson's r with the run as a
-factor, its 95 % interval (Fisher's z) and its two-sided p value, not corrected for the number of layers. Diverged seeds
-are left out, and from the lower panels runs whose compression does not vary or which stay at the ceiling :math:`H(X)`.
+factor, its 95 % interval (Fisher's z), Spearman's ρ of the ranks within the runs, and two-sided p values that are not
+corrected for the number of layers. Diverged seeds are left out, and from the lower panels runs whose compression does
+not vary or which stay at the ceiling :math:`H(X)`.
 """
 PER_ESTIMATOR = True
 
@@ -57,7 +58,7 @@ def draw(tables: Mapping[str, pd.DataFrame], estimator: str = "ebab") -> Figure:
         f"{TITLE}: {selection.label(table)}",
         sections,
         footer=f"{selection.assumption_note(table)} Every point is a seed; {selection.seeds_note(table)} "
-        "r: Pearson's correlation with the run as a factor; p not corrected for the number of layers.",
+        "r, ρ: Pearson's and Spearman's correlation with the run as a factor; p not corrected for the layers.",
         columns=3,
         height=1.4,
         share_x=False,
@@ -143,8 +144,10 @@ def _draw_centred(axis: Axes, pool: pd.DataFrame, looks: Mapping[str, style.Look
     )
     axis.plot(ends, r * ratio * ends, color=style.INK, linewidth=1.0, zorder=2)
     lower, upper = float(row["pearson_lower"]), float(row["pearson_upper"])
+    rho = selection.number(float(row["spearman_rho"]))
+    p_values = [selection.p_text(float(row[name])) for name in ("pearson_p", "spearman_p")]
     text = (
-        f"r = {selection.number(r)} [{selection.number(lower)}, {selection.number(upper)}]\n"
-        f"{selection.p_text(float(row['pearson_p']))}, {row['n']} seeds, {row['n_runs']} runs"
+        f"r = {selection.number(r)} [{selection.number(lower)}, {selection.number(upper)}], {p_values[0]}\n"
+        f"ρ = {rho}, {p_values[1]}; {row['n']} seeds, {row['n_runs']} runs"
     )
     axis.text(0.03, 0.97, text, transform=axis.transAxes, va="top", fontsize=style.SMALL, linespacing=1.3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -55,10 +56,11 @@ def draw(tables: Mapping[str, pd.DataFrame], estimator: str = "ebab") -> Figure:
     )
     for (column, bound, ceiling, _, _), axes in zip(blocks, result.axes, strict=True):
         curves = over_epochs(kept[kept["bound"] == bound], ["run", "layer"], column)
-        largest = float(curves["upper"].fillna(curves["mean"]).max()) if len(curves) else ceiling
+        # Intervals of few seeds may reach beyond what is possible; the panels do not.
+        largest = float(np.nanmax([ceiling, *curves["mean"]]))
         for run, axis in zip(titles, axes, strict=True):
             style.epoch_axis(axis, last)
-            axis.set_ylim(-0.03 * ceiling, max(1.06 * ceiling, 1.02 * largest))
+            axis.set_ylim(-0.03 * ceiling, 1.06 * largest)
             axis.set_yticks(planes.ticks(axis.get_ylim()[1]))
             axis.axhline(ceiling, color=style.FAINT, linestyle=(0, (4, 2)), linewidth=0.8, zorder=1)
             of_run = curves[curves["run"] == run]

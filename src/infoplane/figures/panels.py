@@ -81,7 +81,7 @@ def page(
         tops = []
         for first in range(0, len(section.panels), columns):
             lines = [name.count("\n") + 1 for name in section.panels[first : first + columns] if name]
-            down += (0.08 if not first or share_x else _TICK_ROOM) + _LINE * max(lines, default=0)
+            down += (0.08 if not first or share_x else _TICK_ROOM + 0.06) + _LINE * max(lines, default=0)
             tops.append(down)
             down += height
         row_tops.append(tops)
@@ -175,7 +175,7 @@ def _legend_rows(legend: Sequence[Artist], width: float) -> list[list[Artist]]:
 
 def colour_bar(figure: Figure, box: tuple[float, float, float, float], last: int) -> None:
     """A horizontal colour bar of epochs in `box` (left, bottom, width, height in figure coordinates)."""
-    axis = figure.add_axes(box)
+    axis = figure.add_axes(box, label="colour bar")
     mappable = matplotlib.cm.ScalarMappable(style.epoch_norm(last), style.EPOCH_COLOURS)
     bar = figure.colorbar(mappable, cax=axis, orientation="horizontal")
     ticks = style.epoch_ticks(max(last, 1), with_last=True)

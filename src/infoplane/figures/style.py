@@ -63,12 +63,12 @@ _ACTIVATION_LOOKS: Mapping[str, tuple[str, str]] = {
     "selu": ("#66C2A5", "p"),
     "softplus": ("#4D4D4D", "<"),
     "centered_softplus": ("#56B4E9", ">"),
-    "swish": ("#A6A000", "h"),
-    "gelu": ("#6A4C93", "*"),
+    "swish": ("#5F3BD6", "h"),
+    "gelu": ("#A6A000", "*"),
     "linear": ("#A9A9A9", "8"),
 }
 # For activation functions that the table above does not know.
-_FREE_LOOKS = (("#5D3A9B", "o"), ("#B22222", "s"), ("#1B7837", "^"), ("#7B5E3B", "D"), ("#00868B", "v"))
+_FREE_LOOKS = (("#7B5E3B", "o"), ("#B22222", "s"), ("#1B7837", "^"), ("#E377C2", "D"), ("#00868B", "v"))
 
 # For further runs with the same activation function, such as those with a penalty.
 _FURTHER_MARKERS = ("P", "X", "*", "p", "d")
