@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -19,9 +20,12 @@ def over_epochs(table: pd.DataFrame, by: Sequence[str], column: str) -> pd.DataF
 def draw_curve(
     axis: Axes, table: pd.DataFrame, look: Look, *, band: bool = True, width: float = 1.1, order: float = 3
 ) -> None:
-    """One curve of `over_epochs`; no band where there is one seed."""
+    """One curve of `over_epochs`; no band where there is one seed. Set a logarithmic axis before."""
     epochs = table["epoch"].to_numpy()
     if band and table["lower"].notna().any():
         lower, upper = table["lower"].to_numpy(), table["upper"].to_numpy()
+        if axis.get_yscale() == "log":
+            # An interval that reaches zero goes out of the panel, but not to minus infinity at once.
+            lower = np.maximum(lower, 0.02 * table["mean"].to_numpy())
         axis.fill_between(epochs, lower, upper, color=look.colour, alpha=0.22, linewidth=0, zorder=order - 1)
     axis.plot(epochs, table["mean"], color=look.colour, linestyle=look.dashes, linewidth=width, zorder=order)

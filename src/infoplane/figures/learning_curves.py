@@ -46,6 +46,8 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Figure:
         means = np.concatenate([curve["mean"].to_numpy() for curve in curves.values()])
         for run, axis in zip(titles, axes, strict=True):
             style.epoch_axis(axis, last)
+            if kind == "loss":
+                axis.set_yscale("log")
             for part, look in parts.items():
                 curve = curves[part]
                 curve = curve[curve["run"] == run]
@@ -58,7 +60,6 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Figure:
                 axis.set_ylim(max(0.0, low), 1.02)
             else:
                 positive = means[np.isfinite(means) & (means > 0)]
-                axis.set_yscale("log")
                 decades = np.log10(positive.max() / positive.min()) if len(positive) else 0.0
                 if len(positive):
                     axis.set_ylim(0.7 * float(positive.min()), 1.4 * float(positive.max()))
