@@ -1,0 +1,294 @@
+"""The smoke study, run by Snakemake from start to end: what comes out, and what a change makes run again."""
+
+import copy
+import json
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from infoplane import configuration, datasets, storage
+from infoplane.figures import FIGURES
+
+SMOKE = "workflow/presets/smoke.yaml"
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("smoke")]
+
+
+@pytest.fixture(scope="module")
+def results(smoke) -> Path:
+    return smoke.folder / "results/smoke"
+
+
+@pytest.fixture(scope="module")
+def config(smoke) -> dict:
+    return yaml.safe_load((smoke.folder / SMOKE).read_text())
+
+
+@pytest.fixture(scope="module")
+def study(smoke, config):
+    return configuration.load(config, smoke.folder / "workflow/schemas/config.schema.yaml")
+
+
+def test_there_is_nothing_left_to_do(smoke):
+    done = smoke.snakemake("--dry-run", "--configfile", SMOKE)
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_weights(results, study):
+    for run, settings in study.runs.items():
+        for block in study.blocks:
+            with storage.open_checked(results / f"weights/{run}/{block}.h5", "weights") as file:
+                assert file["seeds"][:].tolist() == list(block.seeds)
+                epochs = file["epochs"][:]
+                assert np.array_equal(epochs, settings.recorded_epochs.resolve(settings.epochs))
+                sizes = [12, *settings.hidden_layers, 2]
+                for layer in range(1, 7):
+                    shape = (2, len(epochs), sizes[layer], sizes[layer - 1])
+                    assert file[f"parameters/layer{layer}/weights"].shape == shape
+                    assert file[f"parameters/layer{layer}/biases"].shape == shape[:3]
+                assert set(file["history"]) == {"train_loss", "train_accuracy", "test_loss", "test_accuracy"}
+
+
+def test_activations_are_the_forward_passes_of_the_weights(results, study):
+    inputs = datasets.load("szt").inputs.astype(np.float64)
+    with (
+        storage.open_checked(results / "weights/tanh/seeds_2-3.h5", "weights") as weights,
+        storage.open_checked(results / "activations/tanh/seeds_2-3.h5", "activations") as dump,
+    ):
+        for seed, epoch in ((0, 0), (1, -1)):
+            activity = inputs
+            for layer in range(1, 7):
+                group = weights[f"parameters/layer{layer}"]
+                activity = activity @ group["weights"][seed, epoch].T + group["biases"][seed, epoch]
+                if layer < 6:
+                    activity = np.tanh(activity)
+                else:
+                    activity = np.exp(activity) / np.exp(activity).sum(axis=1, keepdims=True)
+                values = dump[f"layer{layer}/activity"]
+                assert values.chunks == (1, 1, *values.shape[2:])
+                assert np.allclose(values[seed, epoch], activity, atol=1e-5)
+
+
+def test_the_information_table(results, study):
+    table = storage.read_table(results / "tables/information.parquet")
+    per_seed = table.groupby(["run", "seed", "estimator", "bound"]).size()
+    assert table["run"].unique().tolist() == list(study.runs)
+    assert sorted(table["seed"].unique()) == [0, 1, 2, 3]
+    assert set(table["estimator"]) == set(study.estimators)
+    epochs = len(next(iter(study.runs.values())).recorded_epochs.resolve(200))
+    assert (per_seed == 6 * epochs).all()
+    assert table["layer"].max() == 6
+    binned = table[table["bound"] == "none"]
+    assert (binned["i_ty"] <= binned["i_tx"] + 1e-9).all()
+    assert (binned["i_tx"] <= 12 + 1e-9).all()
+    assert (table["h_x"] == 12).all()
+    assert np.allclose(table["h_y"], 0.999157, atol=1e-6)
+    assert set(table.columns) >= {"run", "activation", "l2", "seed", "epoch", "layer", "estimator", "i_tx", "i_ty"}
+    assert table.loc[table["run"] == "relu_l2", "l2"].eq(0.015).all()
+
+
+def test_the_training_table(results):
+    table = storage.read_table(results / "tables/training.parquet")
+    assert len(table) == table.groupby(["run", "seed", "epoch"]).ngroups
+    last = table[table["epoch"] == 200]
+    assert len(last) == 12
+    assert last["train_accuracy"].between(0, 1).all()
+    first = table[table["epoch"] == 0]
+    assert last["train_loss"].mean() < first["train_loss"].mean()
+
+
+def test_the_statistics(results):
+    compression = storage.read_table(results / "tables/compression.csv")
+    assert set(compression.columns) >= {"run", "seed", "layer", "estimator", "drop", "balance", "final"}
+    correlation = storage.read_table(results / "tables/correlation.csv")
+    assert set(correlation["run"]) >= {"tanh", "relu", "relu_l2"}
+    assert len(storage.read_table(results / "tables/compression_summary.csv"))
+
+
+def test_every_figure_is_there_in_every_format(results, study):
+    files = [
+        f"{name}-{estimator}" if figure.per_estimator else name
+        for name, figure in FIGURES.items()
+        for estimator in (study.estimators if figure.per_estimator else [""])
+    ]
+    for file in files:
+        for ending, start in (("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")):
+            assert (results / f"figures/{file}.{ending}").read_bytes().startswith(start)
+
+
+def test_every_file_says_what_it_was_made_with(results):
+    digest = datasets.load("szt").digest
+    found = []
+    for path in sorted(results.rglob("*.h5")):
+        with h5py.File(path) as file:
+            found.append(json.loads(file.attrs["provenance"]))
+        assert "settings" in found[-1]
+    for path in [*results.rglob("*.parquet"), *results.rglob("*.csv")]:
+        found.append(storage.read_table_provenance(path))
+    assert len(found) > 20
+    for provenance in found:
+        assert {"infoplane", "torch", "numpy"} <= set(provenance)
+        sources = provenance.get("sources", {"": provenance}).values()
+        assert all(source["dataset_digest"] == digest for source in sources)
+
+
+def test_no_temporary_files_are_left(results):
+    assert not [path for path in results.rglob("*") if path.suffix in (".tmp", ".checkpoint") or ".tmp" in path.name]
+
+
+AGGREGATES = {
+    "training_table",
+    "layers_table",
+    "information_table",
+    "compression",
+    "compression_summary",
+    "correlation",
+}
+STATISTICS = {"information_table", "compression", "compression_summary", "correlation", "figure"}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "jobs", "aggregates"),
+    [
+        # one setting: exactly the stages that depend on it
+        ("estimators/ebab/bins", 20, {"information": 6}, STATISTICS),
+        ("estimators/wide", {"method": "ebab", "bins": 100}, {"information": 6}, STATISTICS),
+        ("runs/relu_l2/l2", 0.02, {"train": 2, "activations": 2, "information": 4}, AGGREGATES | {"figure"}),
+        ("runs/elu", {"activation": "elu"}, {"train": 2, "activations": 2, "information": 4}, AGGREGATES | {"figure"}),
+        (
+            "defaults/learning_rate",
+            0.001,
+            {"train": 6, "activations": 6, "information": 12},
+            AGGREGATES | {"figure"},
+        ),
+        ("seeds", 6, {"train": 3, "activations": 3, "information": 6}, AGGREGATES | {"figure"}),
+        ("statistics/confidence", 0.9, {}, {"compression_summary", "correlation", "figure"}),
+        # how it is run is not what is computed
+        ("device", "auto", {}, set()),
+        ("keep_activations", False, {}, set()),
+        ("figures", ["learning_curves"], {}, set()),
+        # a smaller study reuses everything
+        ("seeds", 2, {}, AGGREGATES | {"figure"}),
+        ("runs/relu_l2", ..., {}, AGGREGATES | {"figure"}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_change_reruns_exactly_what_depends_on_it(smoke, config, tmp_path, path, value, jobs, aggregates):
+    changed = copy.deepcopy(config)
+    section = changed
+    *parents, last = path.split("/")
+    for key in parents:
+        section = section.setdefault(key, {})
+    if value is ...:
+        del section[last]
+    else:
+        section[last] = value
+    file = tmp_path / "changed.yaml"
+    file.write_text(yaml.safe_dump(changed, sort_keys=False))
+    planned = smoke.planned("--configfile", str(file))
+    heavy = {rule: count for rule, count in planned.items() if rule in ("train", "activations", "information")}
+    assert heavy == jobs
+    assert set(planned) - set(heavy) == aggregates
+
+
+def test_a_changed_configuration_that_is_wrong_touches_nothing(smoke, results):
+    before = {path: path.stat().st_mtime_ns for path in results.rglob("*") if path.is_file()}
+    done = smoke.snakemake("--configfile", SMOKE, "--config", "seeds=0")
+    assert done.returncode == 1
+    assert "infoplane: smoke.yaml: seeds is 0; it must be a whole number of at least 1" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert before == {path: path.stat().st_mtime_ns for path in results.rglob("*") if path.is_file()}
+
+
+def test_a_seed_gives_the_same_bits_alone_as_in_its_block(smoke, study, results, infoplane, tmp_path):
+    output = tmp_path / "alone.h5"
+    done = infoplane(
+        "train", "--run", "relu", "--seeds", "seeds_3-3", "--settings", study.runs["relu"].to_json(),
+        "--device", "cpu", "--output", output,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    with h5py.File(output) as alone, h5py.File(results / "weights/relu/seeds_2-3.h5") as block:
+        names = []
+        alone.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+        for name in names:
+            if name not in ("seeds", "epochs"):
+                assert np.array_equal(alone[name][0], block[name][1], equal_nan=True), name
+
+
+def test_damaged_files_are_named_and_nothing_is_written(smoke, study, results, infoplane, tmp_path):
+    weights = results / "weights/tanh/seeds_0-1.h5"
+    whole = weights.read_bytes()
+    flipped = bytearray(whole)
+    with h5py.File(weights) as file:
+        at = file["parameters/layer1/weights"].id.get_chunk_info(0).byte_offset
+    flipped[at + 100] ^= 1
+    cases = {
+        "missing": (None, "there is no such file"),
+        "empty": (b"", "not a whole HDF5 file"),
+        "truncated": (whole[: len(whole) // 2], "not a whole HDF5 file"),
+        "foreign": (b"hello, this is text", "not a whole HDF5 file"),
+        "flipped": (bytes(flipped), "this file is damaged"),
+        "kind": ((results / "activations/tanh/seeds_0-1.h5").read_bytes(), "it must hold 'infoplane weights'"),
+    }
+    for name, (content, sentence) in cases.items():
+        path = tmp_path / f"{name}.h5"
+        if content is not None:
+            path.write_bytes(content)
+        done = infoplane(
+            "activations", "--weights", path, "--settings", study.runs["tanh"].to_json(), "--device", "cpu",
+            "--layers", tmp_path / "out/layers.parquet", "--output", tmp_path / "out/activations.h5",
+        )  # fmt: skip
+        assert done.returncode == 1, name
+        assert done.stderr.startswith(f"infoplane: {path}: "), name
+        assert sentence in done.stderr, name
+        assert "Traceback" not in done.stderr
+        assert not list(tmp_path.glob("out/*"))
+
+
+def test_weights_of_other_settings_are_refused(study, results, infoplane, tmp_path):
+    done = infoplane(
+        "activations", "--weights", results / "weights/tanh/seeds_0-1.h5", "--settings", study.runs["relu"].to_json(),
+        "--layers", tmp_path / "layers.parquet", "--output", tmp_path / "activations.h5",
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "made with other settings" in done.stderr
+
+
+def test_activity_that_is_not_finite_is_refused(study, results, infoplane, tmp_path):
+    path = tmp_path / "activations.h5"
+    shutil.copy(results / "activations/tanh/seeds_0-1.h5", path)
+    with h5py.File(path, "r+") as file:
+        file["layer2/activity"][0, 3, 17, 1] = np.nan
+    done = infoplane(
+        "information", "--activations", path, "--settings", study.runs["tanh"].to_json(), "--name", "ebab",
+        "--estimator", study.estimators["ebab"].to_json(), "--output", tmp_path / "information.parquet",
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "NaN" in done.stderr
+    assert str(path) in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "information.parquet").exists()
+
+
+def test_a_temporary_dump_goes_when_it_is_used_up(tmp_path):
+    from conftest import Checkout
+
+    checkout = Checkout(tmp_path)
+    config = {
+        "study": "tiny",
+        "seeds": 1,
+        "keep_activations": False,
+        "defaults": {"epochs": 3, "recorded_epochs": 3, "hidden_layers": [3]},
+        "runs": {"tanh": {}},
+        "figures": ["learning_curves"],
+    }
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(config))
+    done = checkout.snakemake("--configfile", "tiny.yaml")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert not list((tmp_path / "results/tiny/activations").rglob("*.h5"))
+    assert len(pd.read_parquet(tmp_path / "results/tiny/tables/information.parquet")) == 3 * 2
+    assert checkout.planned("--configfile", "tiny.yaml") == {}
