@@ -57,6 +57,12 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 
 @pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    """A checkout in which nothing has run."""
+    return Checkout(tmp_path)
+
+
+@pytest.fixture
 def infoplane() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs the command line in a process of its own."""
 

@@ -219,7 +219,7 @@ WHOLE = "a whole number of at least 1"
             "x",
             'defaults.recorded_epochs is "x"; it must be a whole number of at least 2, *',
         ),
-        ("defaults/recorded_epochs", [9000], "runs.tanh.recorded_epochs has 9000; the run ends at epoch 3000"),
+        ("defaults/recorded_epochs", [9000], "runs.tanh.recorded_epochs has 9000; the run ends at epoch 4000"),
         ("defaults/initialisation/scheme", "xavier", 'defaults.initialisation.scheme is "xavier"; it must be *"he"*'),
         ("estimators", {}, "estimators is empty; it must have at least one entry"),
         ("estimators/ebab", {}, "estimators.ebab.method is missing; it is required"),

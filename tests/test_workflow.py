@@ -274,10 +274,7 @@ def test_activity_that_is_not_finite_is_refused(study, results, infoplane, tmp_p
     assert not (tmp_path / "information.parquet").exists()
 
 
-def test_a_temporary_dump_goes_when_it_is_used_up(tmp_path):
-    from conftest import Checkout
-
-    checkout = Checkout(tmp_path)
+def test_a_temporary_dump_goes_when_it_is_used_up(checkout, tmp_path):
     config = {
         "study": "tiny",
         "seeds": 1,

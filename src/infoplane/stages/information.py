@@ -10,6 +10,7 @@ import pandas as pd
 
 from infoplane import storage
 from infoplane.activation_functions import ACTIVATION_FUNCTIONS
+from infoplane.errors import InfoplaneError
 from infoplane.estimators import METHODS
 from infoplane.estimators.interface import Layer
 from infoplane.progress import Progress
@@ -51,7 +52,10 @@ def information(
                 usable = int(np.count_nonzero((epochs < diverged[s]) | (diverged[s] < 0)))
                 for index, key in enumerate(names):
                     layer = _layer(settings, index, minimum[s, :usable], maximum[s, :usable])
-                    found = _estimate(source[f"{key}/activity"], s, usable, dataset, layer, estimator, device)
+                    try:
+                        found = _estimate(source[f"{key}/activity"], s, usable, dataset, layer, estimator, device)
+                    except InfoplaneError as error:
+                        raise InfoplaneError(f"{dump}: seed {seeds[s]}, layer {layer.index}: {error}") from error
                     for bound, columns in found.items():
                         for column, values in columns.items():
                             target = results.setdefault(bound, {}).setdefault(
