@@ -48,7 +48,7 @@ def test_twins_agree(layer_like, kind, noise):
         assert_twins_agree(activity, rng.integers(0, 3, samples), **noise)
 
 
-@pytest.mark.parametrize("units", [63, 64, 65, 130, 1024])
+@pytest.mark.parametrize("units", [64, 130, 511, 512, 513, 1024])
 def test_twins_agree_in_wide_layers(layer_like, kind, units):
     rng = np.random.default_rng(22)
     activity, labels = layer_like(kind, rng, 150, units), rng.integers(0, 2, 150)

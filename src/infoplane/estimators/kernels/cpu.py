@@ -21,7 +21,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 BLOCK = 64  # samples of a block
-NARROW = 64  # up to this many units samples are the inner loop, beyond it units are
+NARROW = 512  # up to this many units samples are the inner loop, beyond it units are, which needs no copy
 FAR = np.float32(31.5)  # above 2^-31.5 the fourth power is above 2^-126, the smallest normal float32
 
 # Sums may be reordered and products fused, but infinities and NaN keep their meaning.
@@ -165,39 +165,52 @@ def _order_by_neighbourhood(points, members, weights, first, last):  # type: ign
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
+def _any_below(values, limit):  # type: ignore[no-untyped-def]
+    found = np.uint32(0)
+    for lane in range(BLOCK):
+        found |= np.uint32(1) if values[lane] < limit else np.uint32(0)
+    return found > 0
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
 def _squared_distances_narrow(rows, position, tile, far, out):  # type: ignore[no-untyped-def]
     """Squared distances of one sample of `rows` to those of `tile`; False where all are far."""
     units = len(rows)
-    for lane in range(BLOCK):
-        out[lane] = np.float32(0)
-    for part in range(0, units, 16):
-        stop = min(part + 16, units)
-        fours = (stop - part) // 4
-        for four in range(fours):
-            unit = part + 4 * four
-            a, b, c, d = (
-                rows[unit, position],
-                rows[unit + 1, position],
-                rows[unit + 2, position],
-                rows[unit + 3, position],
-            )
-            for lane in range(BLOCK):
-                p = a - tile[unit, lane]
-                q = b - tile[unit + 1, lane]
-                r = c - tile[unit + 2, lane]
-                s = d - tile[unit + 3, lane]
-                out[lane] += (p * p + q * q) + (r * r + s * s)
-        for unit in range(part + 4 * fours, stop):
-            a = rows[unit, position]
-            for lane in range(BLOCK):
-                p = a - tile[unit, lane]
-                out[lane] += p * p
-        near = np.float32(0)
+    rest = units % 4
+    if rest == 0:
         for lane in range(BLOCK):
-            near += np.float32(1) if out[lane] < far else np.float32(0)
-        if near == 0:
+            out[lane] = np.float32(0)
+    elif rest == 1:
+        a = rows[0, position]
+        for lane in range(BLOCK):
+            p = a - tile[0, lane]
+            out[lane] = p * p
+    elif rest == 2:
+        a, b = rows[0, position], rows[1, position]
+        for lane in range(BLOCK):
+            p = a - tile[0, lane]
+            q = b - tile[1, lane]
+            out[lane] = p * p + q * q
+    else:
+        a, b, c = rows[0, position], rows[1, position], rows[2, position]
+        for lane in range(BLOCK):
+            p = a - tile[0, lane]
+            q = b - tile[1, lane]
+            r = c - tile[2, lane]
+            out[lane] = p * p + q * q + r * r
+    for four in range(units // 4):
+        unit = rest + 4 * four
+        a, b, c, d = rows[unit, position], rows[unit + 1, position], rows[unit + 2, position], rows[unit + 3, position]
+        for lane in range(BLOCK):
+            p = a - tile[unit, lane]
+            q = b - tile[unit + 1, lane]
+            r = c - tile[unit + 2, lane]
+            s = d - tile[unit + 3, lane]
+            out[lane] += (p * p + q * q) + (r * r + s * s)
+        if (four + 1) % 4 == 0 and not _any_below(out, far):
             return False
-    return True
+    # In one or two dimensions the boxes have told already.
+    return units < 3 or _any_below(out, far)
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
