@@ -1,12 +1,16 @@
 """Data sets, their records, and the split."""
 
+import gzip
 import hashlib
+import pickle
+import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from infoplane import datasets
-from infoplane.datasets import Dataset
+from infoplane.datasets import Dataset, idx
 from infoplane.errors import InfoplaneError
 from infoplane.settings import Split
 
@@ -134,3 +138,143 @@ def test_an_empty_part_is_refused():
         datasets.split(dataset, Split(0.99, 0, "shuffled", False))
     with pytest.raises(InfoplaneError, match="no training samples"):
         datasets.split(dataset, Split(0.01, 0, "shuffled", False))
+
+
+def test_parity_needs_every_bit():
+    parity = datasets.load("parity")
+    flipped = parity.inputs.copy()
+    flipped[:, 5] = 1 - flipped[:, 5]
+    rows = (flipped @ 2.0 ** np.arange(11, -1, -1)).astype(int)
+    assert np.array_equal(parity.labels[rows], 1 - parity.labels)
+    assert parity.label_entropy == 1.0
+
+
+def test_shuffled_labels_are_those_of_szt_in_another_order(szt):
+    shuffled = datasets.load("shuffled", seed=3)
+    assert np.array_equal(np.sort(shuffled.labels), np.sort(szt.labels))
+    assert abs(np.corrcoef(shuffled.labels, szt.labels)[0, 1]) < 0.06
+    assert np.array_equal(shuffled.labels, datasets.load("shuffled", seed=3).labels)
+    assert not np.array_equal(shuffled.labels, datasets.load("shuffled", seed=4).labels)
+
+
+def test_digits():
+    digits = datasets.load("digits")
+    assert digits.inputs.shape == (1797, 64)
+    assert (digits.inputs.min(), digits.inputs.max()) == (0, 1)
+    assert digits.classes == 10
+    # One class in ten of nearly equal size.
+    assert digits.label_entropy == pytest.approx(np.log2(10), abs=1e-3)
+
+
+def test_a_users_archive(tmp_path):
+    path = str(tmp_path / "own.npz")
+    np.savez(path, inputs=np.eye(4), labels=np.array([0, 1, 2, 0]))
+    own = datasets.load("npz", path=path)
+    assert np.array_equal(own.inputs, np.eye(4, dtype=np.float32))
+    assert own.classes == 3
+    assert datasets.files("npz", path=path) == [Path(path)]
+    assert datasets.files("szt") == []
+
+
+class _Bomb:
+    def __reduce__(self):
+        return (Path.touch, (Path("executed"),))
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("missing", "there is no such file"),
+        ("text", "not a NumPy archive"),
+        ("truncated", "not a NumPy archive"),
+        ("empty", "not a NumPy archive"),
+        ("single", "this is a single array"),
+        ("other", "there is no array 'inputs'; found are x"),
+        ("pickled", "not a NumPy archive of plain arrays"),
+        ("objects", "not a NumPy archive of plain arrays"),
+        ("texts", "labels have the type <U1"),
+        ("fractions", "labels have the type float64"),
+    ],
+)
+def test_archives_that_are_refused(tmp_path, monkeypatch, name, sentence):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "own.npz"
+    inputs, labels = np.eye(3), np.array([0, 1, 0])
+    if name == "text":
+        path.write_text("inputs,labels")
+    elif name == "empty":
+        path.write_bytes(b"")
+    elif name == "truncated":
+        np.savez(path, inputs=inputs, labels=labels)
+        path.write_bytes(path.read_bytes()[:-100])
+    elif name == "single":
+        with open(path, "wb") as file:
+            np.save(file, inputs)
+    elif name == "other":
+        np.savez(path, x=inputs)
+    elif name == "pickled":
+        path.write_bytes(pickle.dumps(_Bomb()))
+    elif name == "objects":
+        np.savez(path, inputs=np.array([_Bomb()] * 3), labels=labels)
+    elif name == "texts":
+        np.savez(path, inputs=inputs, labels=np.array(["a", "b", "c"]))
+    elif name == "fractions":
+        np.savez(path, inputs=inputs, labels=labels / 2)
+    with pytest.raises(InfoplaneError, match=sentence) as raised:
+        datasets.load("npz", path=str(path))
+    assert str(path) in str(raised.value)
+    assert not (tmp_path / "executed").exists()
+
+
+def idx_file(array: np.ndarray) -> bytes:
+    header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    return gzip.compress(header + array.astype(np.uint8).tobytes())
+
+
+@pytest.fixture
+def idx_folder(tmp_path):
+    rng = np.random.default_rng(0)
+    arrays = {
+        "a-images.gz": rng.integers(0, 256, (5, 4, 3)), "a-labels.gz": np.arange(5) % 3,
+        "b-images.gz": rng.integers(0, 256, (2, 4, 3)), "b-labels.gz": np.array([2, 1]),
+    }  # fmt: skip
+    for name, array in arrays.items():
+        (tmp_path / name).write_bytes(idx_file(array))
+    checksums = {name: hashlib.md5((tmp_path / name).read_bytes()).hexdigest() for name in arrays}
+    return tmp_path, arrays, checksums
+
+
+def test_idx_files_are_read_training_images_first(idx_folder):
+    folder, arrays, checksums = idx_folder
+    dataset = idx.read("own", str(folder), checksums, 0)
+    images = np.concatenate([arrays["a-images.gz"], arrays["b-images.gz"]]).reshape(7, 12)
+    assert np.allclose(dataset.inputs, images / 255)
+    assert dataset.labels.tolist() == [0, 1, 2, 0, 1, 2, 1]
+    assert len(idx.read("own", str(folder), checksums, 3).labels) == 3
+
+
+def test_idx_files_that_are_not_the_published_ones_are_refused(idx_folder):
+    folder, _, checksums = idx_folder
+    with pytest.raises(InfoplaneError, match="samples is 8; allowed are 0"):
+        idx.read("own", str(folder), checksums, 8)
+    (folder / "b-labels.gz").write_bytes(idx_file(np.array([1, 2])))
+    with pytest.raises(InfoplaneError, match=r"b-labels.gz: its MD5 is .*; that of own is"):
+        idx.read("own", str(folder), checksums, 0)
+    (folder / "b-labels.gz").unlink()
+    with pytest.raises(InfoplaneError, match=r"b-labels.gz: No such file or directory; put the files a-images.gz,"):
+        idx.read("own", str(folder), checksums, 0)
+
+
+@pytest.mark.parametrize("content", [b"", gzip.compress(b""), gzip.compress(b"\0\0\x08\x01\0\0\0\x05abc"), b"text"])
+def test_idx_content_that_is_malformed_is_refused(content):
+    with pytest.raises(InfoplaneError, match=r"x.gz: this is not"):
+        idx.parse(content, Path("x.gz"))
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_image_data_are_asked_for_where_they_are_missing(tmp_path, name):
+    with pytest.raises(
+        InfoplaneError, match=f"put the files train-images-idx3-ubyte.gz, .* of {name} into that folder"
+    ):
+        datasets.load(name, folder=str(tmp_path))
+    assert len(datasets.files(name, folder=str(tmp_path))) == 4

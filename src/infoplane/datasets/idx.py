@@ -38,8 +38,9 @@ def read(name: str, folder: str, checksums: Mapping[str, str], samples: int) -> 
     labels = np.concatenate([arrays[1], arrays[3]])
     if not 0 <= samples <= len(images):
         raise InfoplaneError(f"data set {name}: samples is {samples}; allowed are 0 (all) to {len(images)}")
-    taken = slice(samples or None)
-    return Dataset(name, images[taken].reshape(len(images[taken]), -1) / np.float32(255), labels[taken])
+    count = samples or len(images)
+    pixels = images[:count].reshape(count, -1).astype(np.float32) / np.float32(255)
+    return Dataset(name, pixels, labels[:count].astype(np.int64))
 
 
 def parse(content: bytes, path: Path) -> NDArray[np.uint8]:

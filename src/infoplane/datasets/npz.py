@@ -23,9 +23,10 @@ def load(path: str) -> Dataset:
     Raises InfoplaneError if the file is missing, is no such archive, or its arrays do not fit.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise InfoplaneError(f"{path}: this is a single array; it must be an archive that numpy.savez wrote")
+        archive = np.load(path, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise InfoplaneError(f"{path}: this is a single array; it must be an archive that numpy.savez wrote")
+        with archive:
             for name in ("inputs", "labels"):
                 if name not in archive.files:
                     raise InfoplaneError(
