@@ -418,7 +418,12 @@ def _bound(weights, of_class, class_sizes, samples, whole, own):  # type: ignore
     return i_tx / samples, i_ty / samples
 
 
-@njit(cache=True, nogil=True)
+# One signature, for arrays that may be read-only: others would be compiled once more.
+_POINTS = types.Array(types.float32, 2, "C", readonly=True)
+_INTEGERS = types.Array(types.int64, 1, "C", readonly=True)
+
+
+@njit([(_POINTS, _INTEGERS, _INTEGERS, _INTEGERS, types.float32)], cache=True, nogil=True)
 def information_bounds(points, classes, class_sizes, order, factor):  # type: ignore[no-untyped-def]
     """I(T;X) and I(T;Y) in bits: two from the upper bound, then two from the lower.
 
