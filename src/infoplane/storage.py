@@ -13,8 +13,10 @@ under a temporary name and renamed, so that a file that is there is whole; HDF5 
 
 from __future__ import annotations
 
+import glob
 import json
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,9 +34,17 @@ FORMAT = 1
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name in the folder of `path`; renamed to `path` if all goes well, else removed."""
+    """A temporary name in the folder of `path`; renamed to `path` if all goes well, else removed.
+
+    The name is this process's own, so that a second copy of a job does no harm. What a killed process of this
+    machine left behind is removed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    start = f".{path.stem}.{socket.gethostname()}."
+    for abandoned in path.parent.glob(f"{glob.escape(start)}*.tmp{path.suffix}"):
+        if not _is_running(abandoned.name.removeprefix(start).split(".")[0]):
+            abandoned.unlink(missing_ok=True)
+    temporary = path.with_name(f"{start}{os.getpid()}.tmp{path.suffix}")
     try:
         yield temporary
         with open(temporary, "rb") as file:
@@ -42,6 +52,18 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _is_running(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except ValueError:
+        return True  # not a name of ours: leave it alone
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # somebody else's process
+    return True
 
 
 @contextmanager

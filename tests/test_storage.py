@@ -1,0 +1,103 @@
+"""Files appear whole or not at all."""
+
+import os
+import socket
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from infoplane import storage
+from infoplane.errors import InfoplaneError
+
+
+def write(path, values):
+    with storage.create(path, "weights", {"run": "x"}) as file:
+        file.create_dataset("values", data=values, chunks=values.shape, fletcher32=True)
+
+
+def test_a_file_appears_with_its_provenance(tmp_path):
+    path = tmp_path / "new/folder/x.h5"
+    write(path, np.arange(5))
+    with storage.open_checked(path, "weights") as file:
+        assert file["values"][:].tolist() == [0, 1, 2, 3, 4]
+        assert storage.read_provenance(file) == {"run": "x"}
+    assert [item.name for item in path.parent.iterdir()] == ["x.h5"]
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "x.h5"
+    write(path, np.arange(5))
+    before = path.read_bytes()
+    with pytest.raises(ZeroDivisionError), storage.create(path, "weights", {}) as file:
+        file["values"] = 1 / 0
+    assert path.read_bytes() == before
+    assert [item.name for item in tmp_path.iterdir()] == ["x.h5"]
+
+
+def test_what_a_killed_process_left_is_removed_and_a_running_one_is_left_alone(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    names = {process: tmp_path / f".x.{socket.gethostname()}.{process}.tmp.h5" for process in (dead.pid, os.getppid())}
+    elsewhere = tmp_path / f".x.another-host.{dead.pid}.tmp.h5"
+    for path in (*names.values(), elsewhere):
+        path.write_text("half")
+    write(tmp_path / "x.h5", np.arange(5))
+    assert not names[dead.pid].exists()
+    assert names[os.getppid()].exists()
+    assert elsewhere.exists()
+
+
+def test_another_kind_or_format_is_refused(tmp_path):
+    path = tmp_path / "x.h5"
+    write(path, np.arange(5))
+    with (
+        pytest.raises(InfoplaneError, match="holds 'infoplane weights'; it must hold 'infoplane activations'"),
+        storage.open_checked(path, "activations"),
+    ):
+        pass
+    with h5py.File(path, "r+") as file:
+        file.attrs["format"] = 99
+    with pytest.raises(InfoplaneError, match="format 99; this version reads 1"), storage.open_checked(path, "weights"):
+        pass
+
+
+@settings(max_examples=300, deadline=None)
+@given(at=st.integers(0, 10**9), bit=st.integers(0, 7))
+def test_no_flipped_bit_gives_a_traceback_or_a_wrong_number(tmp_path_factory, at, bit):
+    path = tmp_path_factory.mktemp("flip") / "x.h5"
+    write(path, np.arange(500.0))
+    content = bytearray(path.read_bytes())
+    content[at % len(content)] ^= 1 << bit
+    path.write_bytes(content)
+    try:
+        with storage.open_checked(path, "weights") as file:
+            assert np.array_equal(file["values"][:], np.arange(500.0))
+    except InfoplaneError as error:
+        assert str(path) in str(error)  # noqa: PT017
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "t.csv"])
+def test_tables_come_back_with_their_provenance(tmp_path, name):
+    table = pd.DataFrame({"run": ["a", "b"], "i_tx": [1.5, np.nan]})
+    storage.write_table(table, tmp_path / name, {"settings": "s"})
+    pd.testing.assert_frame_equal(storage.read_table(tmp_path / name), table)
+    assert storage.read_table_provenance(tmp_path / name) == {"settings": "s"}
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "t.csv"])
+@pytest.mark.parametrize("content", [None, b"", b"PAR1 but no more", b"\xff\xfe\x00"])
+def test_tables_that_are_missing_or_damaged_are_named(tmp_path, name, content):
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    for read in (storage.read_table, storage.read_table_provenance):
+        if read is storage.read_table and name == "t.csv" and content == b"PAR1 but no more":
+            continue  # any line of text is a table of its own
+        with pytest.raises(InfoplaneError, match=str(path)):
+            read(path)
