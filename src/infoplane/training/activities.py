@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from infoplane.settings import RunSettings
 from infoplane.training.layout import Layout
-from infoplane.training.network import Network, SampleTable, evaluation_workspace
-from infoplane.training.threads import one_thread_each, shards
+from infoplane.training.network import EVALUATION_WIDTH, Network, SampleTable, Workspace
+from infoplane.training.threads import lanes, one_thread_each
 
 
 def layer_activities(
@@ -37,10 +37,17 @@ def layer_activities(
     sizes = (*settings.hidden_layers, classes)
     activities = [np.empty((seeds, len(inputs), units), dtype=np.float32) for units in sizes]
 
+    width = min(EVALUATION_WIDTH[where.type], len(inputs))
+
+    def compute_all(parts: list[slice]) -> None:
+        with torch.no_grad():
+            for part in parts:
+                compute(part)
+
     def compute(part: slice) -> None:
         network = Network(settings, layout(part.stop - part.start), where)
         network.load({name: values[part] for name, values in parameters_of_one_epoch.items()})
-        workspace = evaluation_workspace(settings, network.layout, table, where)
+        workspace = Workspace(settings, network.layout, table, width, where, training=False)
         for start, stop, logits in network.evaluate(table, workspace):
             layers = [activity[:, :, : stop - start] for activity in workspace.activity]
             layers.append(torch.softmax(logits, 1))
@@ -48,6 +55,6 @@ def layer_activities(
                 torch.from_numpy(activity[part, start:stop]).copy_(layer.transpose(1, 2))
 
     threads = min(torch.get_num_threads(), seeds)
-    with one_thread_each(threads) as run, torch.no_grad():
-        run(compute, shards(seeds, threads, where))
+    with one_thread_each(threads) as run:
+        run(compute_all, lanes(seeds, threads, where))
     return activities

@@ -19,16 +19,30 @@ from infoplane.settings import RunSettings
 from infoplane.training.checkpoints import identity, read_checkpoint, write_checkpoint
 from infoplane.training.initialisation import DROPOUT, SAMPLE_ORDER, initial_parameters, stream
 from infoplane.training.layout import Layout
-from infoplane.training.network import Network, SampleTable, Workspace, evaluation_workspace
+from infoplane.training.network import EVALUATION_WIDTH, Network, SampleTable, Workspace
 from infoplane.training.optimisers import make_optimiser
 from infoplane.training.record import GRADIENT_STATISTICS, HISTORY, TrainingRecord, row_norms
-from infoplane.training.threads import one_thread_each, shards
+from infoplane.training.threads import lanes, one_thread_each
 
 Arrays = dict[str, NDArray[Any]]
+Workspaces = dict[tuple[int, int, bool], Workspace]
+
+
+def _greatest(logits: Tensor) -> Tensor:
+    """The class with the greatest logit, the first of equals; on the CPU argmax over a middle axis takes far longer."""
+    best, greatest = logits[:, 0].clone(), torch.zeros_like(logits[:, 0], dtype=torch.int64)
+    for label in range(1, logits.shape[1]):
+        greatest.masked_fill_(logits[:, label] > best, label)
+        torch.maximum(best, logits[:, label], out=best)
+    return greatest
 
 
 class Shard:
-    """Seeds that one thread, or the GPU, trains together."""
+    """Seeds that are trained together.
+
+    Shards of one thread share their `workspaces`, by numbers of seeds and samples and whether for training: the
+    next batch writes all of it anew, and one set of buffers stays in the cache.
+    """
 
     def __init__(
         self,
@@ -38,6 +52,7 @@ class Shard:
         train: SampleTable,
         test: SampleTable,
         device: torch.device,
+        workspaces: Workspaces,
     ) -> None:
         self.settings, self.seeds, self.device = settings, list(seeds), device
         self.train, self.test = train, test
@@ -53,18 +68,19 @@ class Shard:
         self.order_streams = [stream(settings.study_seed, seed, SAMPLE_ORDER) for seed in self.seeds]
         self.dropout_streams = [stream(settings.study_seed, seed, DROPOUT) for seed in self.seeds]
         self.diverged = torch.full((len(self.seeds),), -1, dtype=torch.int64, device=device)
-        self._make_buffers()
+        self._make_buffers(workspaces)
 
-    def _make_buffers(self) -> None:
+    def _make_buffers(self, workspaces: Workspaces) -> None:
         settings, samples = self.settings, len(self.train)
         batch = min(settings.batch_size or samples, samples)
         counts = [min(batch, samples - start) for start in range(0, samples, batch)]
-        workspaces = {
-            count: Workspace(settings, self.layout, self.train, count, self.device, training=True)
-            for count in set(counts)
-        }
-        self.batches = [workspaces[count] for count in counts]
-        self.evaluation = evaluation_workspace(settings, self.layout, self.train, self.device)
+        width = min(EVALUATION_WIDTH[self.device.type], max(len(self.train), len(self.test)))
+        for count, training in [*((count, True) for count in counts), (width, False)]:
+            key = (len(self.seeds), count, training)
+            if key not in workspaces:
+                workspaces[key] = Workspace(settings, self.layout, self.train, count, self.device, training=training)
+        self.batches = [workspaces[len(self.seeds), count, True] for count in counts]
+        self.evaluation = workspaces[len(self.seeds), width, False]
         # The order of samples, batch by batch, (seeds, width) each; what fills up a width is sample 0, with weight 0.
         widths = [len(self.seeds) * workspace.width for workspace in self.batches]
         order = torch.zeros(sum(widths), dtype=torch.int32)
@@ -181,9 +197,8 @@ class Shard:
         right = np.zeros(len(self.seeds), dtype=np.int64)
         for start, stop, logits in self.network.evaluate(table, self.evaluation):
             labels = table.device_labels[start:stop].expand(len(self.seeds), 1, -1)
-            loss = torch.logsumexp(logits, 1) - logits.gather(1, labels).squeeze(1)
-            losses[:, start:stop] = loss.cpu().numpy()
-            right += (logits.argmax(1) == labels.squeeze(1)).sum(1).cpu().numpy()
+            losses[:, start:stop] = -torch.log_softmax(logits, 1).gather(1, labels).squeeze(1).cpu().numpy()
+            right += (_greatest(logits) == labels.squeeze(1)).sum(1).cpu().numpy()
         # Row by row, so that the order of summation does not depend on the number of seeds.
         return np.array([row.mean() for row in losses]), right / len(table)
 
@@ -325,19 +340,23 @@ def train_block(
 
     train, test = (SampleTable(inputs[part], labels[part], layout(1), where) for part in (train_index, test_index))
     threads = min(torch.get_num_threads(), len(seeds)) if where.type == "cpu" else 1
-    rows = shards(len(seeds), threads, where)
     with one_thread_each(threads) as run:
-        blocks = run(
-            lambda part: Shard(settings, seeds[part], layout(part.stop - part.start), train, test, where), rows
-        )
-        work = list(zip(blocks, rows, strict=True))
-        recorder = Recorder(settings, seeds, blocks[0])
+
+        def start(parts: list[slice]) -> list[tuple[Shard, slice]]:
+            workspaces: Workspaces = {}
+            return [
+                (Shard(settings, seeds[p], layout(p.stop - p.start), train, test, where, workspaces), p) for p in parts
+            ]
+
+        work = run(start, lanes(len(seeds), threads, where))
+        all_shards = [shard for lane in work for shard, _ in lane]
+        recorder = Recorder(settings, seeds, all_shards[0])
         text = identity(settings, seeds, (inputs, labels, train_index, test_index), where) if checkpoint else ""
         resumed = read_checkpoint(checkpoint, text) if checkpoint else None
         done = -1
         if resumed is not None:
             done = int(resumed["epoch"])
-            for shard, part in work:
+            for shard, part in itertools.chain(*work):
                 shard.restore({name[6:]: values[part] for name, values in resumed.items() if name.startswith("state/")})
             for name, values in recorder.arrays().items():
                 values[:, : resumed[f"record/{name}"].shape[1]] = resumed[f"record/{name}"]
@@ -345,27 +364,27 @@ def train_block(
         for epoch in range(done + 1, settings.epochs + 1):
             is_recorded = epoch in recorder.column
 
-            def advance(item: tuple[Shard, slice], epoch: int = epoch, is_recorded: bool = is_recorded) -> None:
+            def advance(lane: list[tuple[Shard, slice]], epoch: int = epoch, is_recorded: bool = is_recorded) -> None:
                 with torch.no_grad():
-                    shard, part = item
-                    if epoch > 0:
-                        shard.run_epoch(epoch, gradients=is_recorded and settings.record_gradients)
-                    if is_recorded:
-                        recorder.record(epoch, shard, part)
+                    for shard, part in lane:
+                        if epoch > 0:
+                            shard.run_epoch(epoch, gradients=is_recorded and settings.record_gradients)
+                        if is_recorded:
+                            recorder.record(epoch, shard, part)
 
             run(advance, work)
             if checkpoint and epoch < settings.epochs and time.monotonic() - written >= checkpoint_seconds:
-                write_checkpoint(checkpoint, text, _checkpoint_arrays(epoch, blocks, recorder))
+                write_checkpoint(checkpoint, text, _checkpoint_arrays(epoch, all_shards, recorder))
                 written = time.monotonic()
             if on_progress and epoch > 0:
                 on_progress(epoch, settings.epochs)
     if checkpoint:
         checkpoint.unlink(missing_ok=True)
-    return recorder.finish(np.concatenate([shard.diverged.cpu().numpy() for shard in blocks]))
+    return recorder.finish(np.concatenate([shard.diverged.cpu().numpy() for shard in all_shards]))
 
 
-def _checkpoint_arrays(epoch: int, blocks: Sequence[Shard], recorder: Recorder) -> Arrays:
-    states = [shard.state() for shard in blocks]
+def _checkpoint_arrays(epoch: int, all_shards: Sequence[Shard], recorder: Recorder) -> Arrays:
+    states = [shard.state() for shard in all_shards]
     columns = int(np.searchsorted(recorder.epochs, epoch, side="right"))
     return {
         "epoch": np.array(epoch),

@@ -22,6 +22,8 @@ from infoplane.training.layout import CACHE_LINE, Layout, aligned
 
 BATCH_NORMALISATION_EPSILON = 1e-5
 BATCH_NORMALISATION_MOMENTUM = 0.1
+EVALUATION_WIDTH = {"cpu": 512, "cuda": 8192}
+"""Samples at a time where nothing is trained; on the CPU few enough to stay in the cache."""
 
 
 class SampleTable:
@@ -50,8 +52,8 @@ class SampleTable:
 class Workspace:
     """The buffers of one pass over a batch of `count` samples, filled up to a width of a multiple of 64.
 
-    `inputs` of the first layer are rows of a SampleTable, (seeds, width, row); with `shared_inputs` all seeds see the
-    same samples, which are stored once. `training` adds what the backward pass needs.
+    `rows` are rows of a SampleTable: each seed's own for `training`, which also needs the buffers of the backward
+    pass; for evaluation all seeds see the same samples, stored once.
     """
 
     def __init__(
@@ -63,7 +65,6 @@ class Workspace:
         device: torch.device,
         *,
         training: bool,
-        shared_inputs: bool = False,
     ) -> None:
         self.count, self.width = count, aligned(count)
         seeds, hidden = layout.seeds, layout.sizes[1:-1]
@@ -76,7 +77,7 @@ class Workspace:
             shared = torch.zeros(seeds * max(units) * self.width, device=device)
             return [shared[: seeds * n * self.width].view(seeds, n, self.width) for n in units]
 
-        self.rows = torch.zeros(1 if shared_inputs else seeds, self.width, table.rows.shape[1], device=device)
+        self.rows = torch.zeros(seeds if training else 1, self.width, table.rows.shape[1], device=device)
         rows = self.rows.expand(seeds, -1, -1)
         self.samples = rows[:, :, : table.columns]
         self.targets = rows[:, :, table.columns : table.columns + table.classes].transpose(1, 2)
@@ -108,12 +109,6 @@ class Workspace:
         if settings.batch_normalisation:
             self.normalised = buffers(hidden)
             self.inverse_deviation: list[Tensor] = [torch.empty(0)] * len(hidden)
-
-
-def evaluation_workspace(settings: RunSettings, layout: Layout, table: SampleTable, device: torch.device) -> Workspace:
-    """A workspace for `Network.evaluate`; on the CPU it is narrow enough to stay in the cache."""
-    count = min(len(table), 512 if device.type == "cpu" else 8192)
-    return Workspace(settings, layout, table, count, device, training=False, shared_inputs=True)
 
 
 class Network:

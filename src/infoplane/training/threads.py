@@ -21,16 +21,22 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def shards(seeds: int, threads: int, device: torch.device) -> list[slice]:
-    """Slices of about equal length over the seeds; on a GPU all seeds are one."""
+def lanes(seeds: int, threads: int, device: torch.device) -> list[list[slice]]:
+    """Shards, as slices over the seeds, in one list per thread; on a GPU all seeds are one shard.
+
+    A thread computes its shards one after the other, so that they can share their buffers.
+    """
     if device.type != "cpu":
-        return [slice(0, seeds)]
-    least = min(threads, seeds)
-    count = max(least, -(-seeds // SHARD_SEEDS))
-    count = -(-count // least) * least  # so that every thread has the same number of shards
-    count = min(count, seeds)
-    bounds = [seeds * i // count for i in range(count + 1)]
-    return [slice(low, high) for low, high in itertools.pairwise(bounds)]
+        return [[slice(0, seeds)]]
+    threads = min(threads, seeds)
+    bounds = [seeds * thread // threads for thread in range(threads + 1)]
+    return [_shards(low, high) for low, high in itertools.pairwise(bounds)]
+
+
+def _shards(low: int, high: int) -> list[slice]:
+    count = -(-(high - low) // SHARD_SEEDS)
+    bounds = [low + (high - low) * shard // count for shard in range(count + 1)]
+    return [slice(start, stop) for start, stop in itertools.pairwise(bounds)]
 
 
 @contextmanager
