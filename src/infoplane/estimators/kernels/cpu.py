@@ -165,52 +165,44 @@ def _order_by_neighbourhood(points, members, weights, first, last):  # type: ign
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
-def _any_below(values, limit):  # type: ignore[no-untyped-def]
+def _any_below(a, b, limit):  # type: ignore[no-untyped-def]
     found = np.uint32(0)
     for lane in range(BLOCK):
-        found |= np.uint32(1) if values[lane] < limit else np.uint32(0)
+        found |= np.uint32(1) if a[lane] < limit or b[lane] < limit else np.uint32(0)
     return found > 0
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
-def _squared_distances_narrow(rows, position, tile, far, out):  # type: ignore[no-untyped-def]
-    """Squared distances of one sample of `rows` to those of `tile`; False where all are far."""
+def _squared_distances_narrow(rows, first, second, tile, far, out, out_second):  # type: ignore[no-untyped-def]
+    """Squared distances of two samples of `rows` to those of `tile`; False where all are far."""
     units = len(rows)
-    rest = units % 4
-    if rest == 0:
+    if units % 2:
+        a, b = rows[0, first], rows[0, second]
+        for lane in range(BLOCK):
+            p = a - tile[0, lane]
+            q = b - tile[0, lane]
+            out[lane] = p * p
+            out_second[lane] = q * q
+    else:
         for lane in range(BLOCK):
             out[lane] = np.float32(0)
-    elif rest == 1:
-        a = rows[0, position]
+            out_second[lane] = np.float32(0)
+    for half in range(units // 2):
+        unit = units % 2 + 2 * half
+        a, b = rows[unit, first], rows[unit + 1, first]
+        c, d = rows[unit, second], rows[unit + 1, second]
         for lane in range(BLOCK):
-            p = a - tile[0, lane]
-            out[lane] = p * p
-    elif rest == 2:
-        a, b = rows[0, position], rows[1, position]
-        for lane in range(BLOCK):
-            p = a - tile[0, lane]
-            q = b - tile[1, lane]
-            out[lane] = p * p + q * q
-    else:
-        a, b, c = rows[0, position], rows[1, position], rows[2, position]
-        for lane in range(BLOCK):
-            p = a - tile[0, lane]
-            q = b - tile[1, lane]
-            r = c - tile[2, lane]
-            out[lane] = p * p + q * q + r * r
-    for four in range(units // 4):
-        unit = rest + 4 * four
-        a, b, c, d = rows[unit, position], rows[unit + 1, position], rows[unit + 2, position], rows[unit + 3, position]
-        for lane in range(BLOCK):
-            p = a - tile[unit, lane]
-            q = b - tile[unit + 1, lane]
-            r = c - tile[unit + 2, lane]
-            s = d - tile[unit + 3, lane]
-            out[lane] += (p * p + q * q) + (r * r + s * s)
-        if (four + 1) % 4 == 0 and not _any_below(out, far):
+            x, y = tile[unit, lane], tile[unit + 1, lane]
+            p = a - x
+            q = b - y
+            r = c - x
+            s = d - y
+            out[lane] += p * p + q * q
+            out_second[lane] += r * r + s * s
+        if half % 8 == 7 and not _any_below(out, out_second, far):
             return False
     # In one or two dimensions the boxes have told already.
-    return units < 3 or _any_below(out, far)
+    return units < 3 or _any_below(out, out_second, far)
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
@@ -243,11 +235,32 @@ def _squared_distances_wide(points, members, point, far, out):  # type: ignore[n
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
-def _add_kernels(squared, factor, weights, weight, lower_columns, upper_columns):  # type: ignore[no-untyped-def]
-    """Kernel values of one sample with a block: returns the sample's two sums, and adds to those of the block."""
+def _add_kernels(squared, squared_second, factor, weights, weight, weight_second, lower_columns, upper_columns):  # type: ignore[no-untyped-def]
+    """Kernel values of two samples with a block: returns the samples' sums, and adds to those of the block."""
     lower, upper = np.float32(0), np.float32(0)
+    lower_second, upper_second = np.float32(0), np.float32(0)
     for lane in range(BLOCK):
         e = _exp2_of_minus(squared[lane] * factor)
+        square = e * e
+        fourth = square * square
+        lower += weights[lane] * e
+        upper += weights[lane] * fourth
+        f = _exp2_of_minus(squared_second[lane] * factor)
+        square = f * f
+        fourth_second = square * square
+        lower_second += weights[lane] * f
+        upper_second += weights[lane] * fourth_second
+        lower_columns[lane] += weight * e + weight_second * f
+        upper_columns[lane] += weight * fourth + weight_second * fourth_second
+    return lower, upper, lower_second, upper_second
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _add_own_kernels(squared, factor, weights, same, weight, lower_columns, upper_columns):  # type: ignore[no-untyped-def]
+    """The same for one sample and those of the block of its own class: `same` is 1 for these and else 0."""
+    lower, upper = np.float32(0), np.float32(0)
+    for lane in range(BLOCK):
+        e = same[lane] * _exp2_of_minus(squared[lane] * factor)
         square = e * e
         fourth = square * square
         lower += weights[lane] * e
@@ -345,8 +358,9 @@ def _sums(points, of_class, members, weights, tiles, low, high, factor):  # type
     upper_all, upper_own = np.zeros(len(weights), np.float64), np.zeros(len(weights), np.float64)
     lower_columns, upper_columns = np.zeros(BLOCK, np.float32), np.zeros(BLOCK, np.float32)
     lower_own_columns, upper_own_columns = np.zeros(BLOCK, np.float32), np.zeros(BLOCK, np.float32)
-    squared, gaps = np.zeros(BLOCK, np.float32), np.zeros(BLOCK, np.float32)
-    own_weights = np.zeros(BLOCK, np.float32)
+    squared, squared_second = np.zeros(BLOCK, np.float32), np.zeros(BLOCK, np.float32)
+    gaps, same = np.zeros(BLOCK, np.float32), np.zeros(BLOCK, np.float32)
+    near_rows = np.zeros(BLOCK, np.int64)
     for block in range(blocks):
         start = block * BLOCK
         rows = tiles[block if narrow else 0]
@@ -366,34 +380,56 @@ def _sums(points, of_class, members, weights, tiles, low, high, factor):  # type
             _clear(lower_own_columns)
             _clear(upper_own_columns)
             of_block = weights[begin : begin + BLOCK]
-            for position in range(start, stop):
-                if gaps[position - start] > far:
-                    continue
+            near_count = 0
+            for row in range(stop - start):
+                if gaps[row] <= far:
+                    near_rows[near_count] = row
+                    near_count += 1
+            for number in range(0, near_count, 2):
+                # Rows in twos; where one is left, it is its own second, of no weight.
+                in_twos = number + 1 < near_count
+                row = near_rows[number]
+                row_second = near_rows[number + 1] if in_twos else row
+                first, second = start + row, start + row_second
                 if narrow:
-                    near = _squared_distances_narrow(rows, position - start, columns, far, squared)
+                    near = _squared_distances_narrow(rows, row, row_second, columns, far, squared, squared_second)
                 else:
-                    row = points[members[position]]
-                    near = _squared_distances_wide(points, members[begin:end], row, far, squared)
+                    in_block = members[begin:end]
+                    near = _squared_distances_wide(points, in_block, points[members[first]], far, squared)
+                    near |= _squared_distances_wide(points, in_block, points[members[second]], far, squared_second)
                 if not near:
                     continue
-                weight = weights[position]
-                lower, upper = _add_kernels(squared, factor, of_block, weight, lower_columns, upper_columns)
-                lower_all[position] += lower
-                upper_all[position] += upper
+                weight, weight_second = weights[first], weights[second] if in_twos else np.float32(0)
+                lower, upper, lower_second, upper_second = _add_kernels(
+                    squared, squared_second, factor, of_block, weight, weight_second, lower_columns, upper_columns
+                )
+                lower_all[first] += lower
+                upper_all[first] += upper
+                if in_twos:
+                    lower_all[second] += lower_second
+                    upper_all[second] += upper_second
                 if all_own:
-                    lower_own[position] += lower
-                    upper_own[position] += upper
+                    lower_own[first] += lower
+                    upper_own[first] += upper
+                    if in_twos:
+                        lower_own[second] += lower_second
+                        upper_own[second] += upper_second
                 elif not none_own:
-                    for lane in range(BLOCK):
-                        same = of_class[begin + lane] == of_class[position]
-                        own_weights[lane] = of_block[lane] if same else np.float32(0)
-                        if not same:
-                            squared[lane] = np.float32(np.inf)
-                    lower, upper = _add_kernels(
-                        squared, factor, own_weights, weight, lower_own_columns, upper_own_columns
-                    )
-                    lower_own[position] += lower
-                    upper_own[position] += upper
+                    for which in range(2 if in_twos else 1):
+                        position = second if which else first
+                        for lane in range(BLOCK):
+                            same[lane] = of_class[begin + lane] == of_class[position]
+                        lower, upper = _add_own_kernels(
+                            squared_second if which else squared,
+                            factor,
+                            of_block,
+                            same,
+                            weights[position],
+                            lower_own_columns,
+                            upper_own_columns,
+                        )
+                        lower_own[position] += lower
+                        upper_own[position] += upper
             if other == block:  # both samples of each pair were rows
                 continue
             for lane in range(BLOCK):
