@@ -1,8 +1,13 @@
 """The smoke study, run by Snakemake from start to end: what comes out, and what a change makes run again."""
 
 import copy
+import dataclasses
 import json
+import random
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import h5py
@@ -14,6 +19,7 @@ import yaml
 from infoplane import configuration, datasets, storage
 from infoplane.figures import FIGURES
 
+ROOT = Path(__file__).parents[1]
 SMOKE = "workflow/presets/smoke.yaml"
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("smoke")]
 
@@ -24,13 +30,13 @@ def results(smoke) -> Path:
 
 
 @pytest.fixture(scope="module")
-def config(smoke) -> dict:
-    return yaml.safe_load((smoke.folder / SMOKE).read_text())
+def config() -> dict:
+    return yaml.safe_load((ROOT / SMOKE).read_text())
 
 
 @pytest.fixture(scope="module")
-def study(smoke, config):
-    return configuration.load(config, smoke.folder / "workflow/schemas/config.schema.yaml")
+def study(config):
+    return configuration.load(config, ROOT / "workflow/schemas/config.schema.yaml")
 
 
 def test_there_is_nothing_left_to_do(smoke):
@@ -217,6 +223,31 @@ def test_a_seed_gives_the_same_bits_alone_as_in_its_block(smoke, study, results,
         for name in names:
             if name not in ("seeds", "epochs"):
                 assert np.array_equal(alone[name][0], block[name][1], equal_nan=True), name
+
+
+def test_killed_training_resumes_and_ends_with_the_same_bytes(study, tmp_path):
+    settings = dataclasses.replace(study.runs["tanh"], epochs=3000)
+    command = [sys.executable, "-m", "infoplane", "train", "--run", "tanh", "--seeds", "seeds_0-1"]
+    command += ["--settings", settings.to_json(), "--device", "cpu", "--checkpoint-seconds", "0.2", "--output"]
+    undisturbed, killed = tmp_path / "undisturbed.h5", tmp_path / "killed.h5"
+    assert subprocess.run([*command, undisturbed], check=False).returncode == 0
+    rng = random.Random()
+    resumed = 0
+    for _ in range(3):
+        process = subprocess.Popen([*command, killed])
+        checkpoint = tmp_path / "killed.checkpoint"
+        while process.poll() is None and not checkpoint.exists():
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 0.6))
+        process.kill()
+        process.wait()
+        resumed += checkpoint.exists()
+        assert checkpoint.exists() or killed.exists()
+        assert not killed.exists() or killed.read_bytes() == undisturbed.read_bytes()
+    assert resumed
+    assert subprocess.run([*command, killed], check=False).returncode == 0
+    assert killed.read_bytes() == undisturbed.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["killed.h5", "undisturbed.h5"]
 
 
 def test_damaged_files_are_named_and_nothing_is_written(smoke, study, results, infoplane, tmp_path):

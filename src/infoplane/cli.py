@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _train(given: argparse.Namespace) -> None:
     from infoplane.stages.train import train
 
-    train(given.run, given.settings, given.seeds, given.device, given.output)
+    train(given.run, given.settings, given.seeds, given.device, given.output, given.checkpoint_seconds)
 
 
 def _activations(given: argparse.Namespace) -> None:
@@ -102,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     train = add("train", _train, "train all seeds of a block and write their weights")
     train.add_argument("--run", required=True, help="name of the run")
     train.add_argument("--seeds", type=_block, required=True, help="block of seeds, such as seeds_0-9")
+    train.add_argument("--checkpoint-seconds", type=float, default=60.0, help="at most so much work is lost")
     add_settings(train)
 
     activations = add("activations", _activations, "dump the activity of every layer")

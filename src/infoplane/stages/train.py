@@ -12,8 +12,13 @@ from infoplane.stages.common import load_dataset, resolve_device
 from infoplane.training import train_block
 
 
-def train(run: str, settings: RunSettings, block: Block, device: str, output: Path) -> None:
-    """Train all seeds of a block and write weights, history and layer statistics."""
+def train(
+    run: str, settings: RunSettings, block: Block, device: str, output: Path, checkpoint_seconds: float = 60.0
+) -> None:
+    """Train all seeds of a block and write weights, history and layer statistics.
+
+    What is killed resumes from the checkpoint beside `output`, which is at most `checkpoint_seconds` old.
+    """
     dataset = load_dataset(settings)
     training_part, test_part = datasets.split(dataset, settings.split)
     device = resolve_device(device)
@@ -28,6 +33,7 @@ def train(run: str, settings: RunSettings, block: Block, device: str, output: Pa
             test_part,
             device=device,
             checkpoint=output.with_suffix(".checkpoint"),
+            checkpoint_seconds=checkpoint_seconds,
             on_progress=lambda done, _: progress.to(done),
         )
     made_with = provenance(run=run, settings=settings.to_json(), dataset_digest=dataset.digest, device=device)
