@@ -317,6 +317,18 @@ def test_memory():
         tracemalloc.stop()
 
 
+def test_no_folder_for_compiled_code():
+    code = (
+        "import numba.core.caching as caching; caching._CacheImpl._locator_classes = []\n"
+        "from infoplane.errors import InfoplaneError\n"
+        "from infoplane.estimators import kde\n"
+        "try: kde([[0.0]], [0])\n"
+        "except InfoplaneError as error: print(error)"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "set NUMBA_CACHE_DIR to a folder" in answer.stdout
+
+
 @pytest.mark.slow
 def test_processes_that_compile_at_the_same_time(tmp_path):
     code = (
