@@ -319,7 +319,9 @@ def test_memory():
 
 def test_no_folder_for_compiled_code():
     code = (
-        "import numba.core.caching as caching; caching._CacheImpl._locator_classes = []\n"
+        "import numba.core.caching as caching\n"
+        "name = 'CacheImpl' if hasattr(caching, 'CacheImpl') else '_CacheImpl'  # older versions\n"
+        "getattr(caching, name)._locator_classes = []\n"
         "from infoplane.errors import InfoplaneError\n"
         "from infoplane.estimators import kde\n"
         "try: kde([[0.0]], [0])\n"
