@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tracemalloc
 
 import numpy as np
 import pytest
@@ -301,20 +300,6 @@ def test_the_methods_give_both_bounds():
         assert [estimate.bound for estimate in estimates] == ["upper", "lower"]
         np.testing.assert_array_equal([estimate.information for estimate in estimates], bounds)
         assert METHODS[name].describe(chosen) == description
-
-
-def test_memory():
-    rng = np.random.default_rng(32)
-    activity = rng.normal(size=(16384, 1024)).astype(np.float32)
-    activity[:, 1:] += 3 * np.arange(16384, dtype=np.float32)[:, None]  # far at once, so that the test is quick
-    labels = rng.integers(0, 2, 16384)
-    tracemalloc.start()
-    try:
-        kde(activity, labels)
-        kde(activity[:, :10], labels, noise_variance=1e-6)
-        assert tracemalloc.get_traced_memory()[1] < 50e6
-    finally:
-        tracemalloc.stop()
 
 
 def test_no_folder_for_compiled_code():
