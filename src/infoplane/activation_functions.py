@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -56,15 +57,22 @@ _SELU_SCALE = 1.0507009873554805
 _LEAK = 0.01
 
 
+@cache
+def _operation(name: str, variant: str) -> Callable[..., Tensor]:
+    """One of torch's elementary operations: "default", or "out" and "grad_input" that write into a tensor."""
+    import torch
+
+    operation: Callable[..., Tensor] = getattr(getattr(torch.ops.aten, name), variant)
+    return operation
+
+
 def _elementwise(name: str, *arguments: Any) -> Callable[..., Tensor]:
     """The operation `name` of torch, of x with fixed further arguments; writes into `out` where it is given."""
 
     def function(x: Tensor, out: Tensor | None = None) -> Tensor:
-        import torch
-
-        operation = getattr(torch.ops.aten, name)
-        result: Tensor = operation.default(x, *arguments) if out is None else operation.out(x, *arguments, out=out)
-        return result
+        if out is None:
+            return _operation(name, "default")(x, *arguments)
+        return _operation(name, "out")(x, *arguments, out=out)
 
     return function
 
@@ -73,11 +81,7 @@ def _backward(name: str, *arguments: Any, of_result: bool = False) -> Callable[.
     """The fused gradient `name` of torch, of (gradient, x or y, fixed further arguments), written into `out`."""
 
     def derivative(gradient: Tensor, x: Tensor, y: Tensor, out: Tensor) -> Tensor:
-        import torch
-
-        operation = getattr(torch.ops.aten, name).grad_input
-        result: Tensor = operation(gradient, y if of_result else x, *arguments, grad_input=out)
-        return result
+        return _operation(name, "grad_input")(gradient, y if of_result else x, *arguments, grad_input=out)
 
     return derivative
 
@@ -94,11 +98,8 @@ def _tanh(x: Tensor, out: Tensor | None = None) -> Tensor:
 
 def _elu_backward(alpha: float, scale: float) -> Callable[..., Tensor]:
     def derivative(gradient: Tensor, x: Tensor, y: Tensor, out: Tensor) -> Tensor:
-        import torch
-
         # From the result y: no exponential a second time.
-        result: Tensor = torch.ops.aten.elu_backward.grad_input(gradient, alpha, scale, 1, True, y, grad_input=out)
-        return result
+        return _operation("elu_backward", "grad_input")(gradient, alpha, scale, 1, True, y, grad_input=out)
 
     return derivative
 
@@ -128,8 +129,7 @@ def _centered_softplus(x: Tensor, out: Tensor | None = None) -> Tensor:
 
     if out is None:
         return torch.nn.functional.softplus(x) - math.log(2)
-    written: Tensor = torch.ops.aten.softplus.out(x, 1, 20, out=out)
-    return written.sub_(math.log(2))
+    return _operation("softplus", "out")(x, 1, 20, out=out).sub_(math.log(2))
 
 
 def _gelu(x: Tensor, out: Tensor | None = None) -> Tensor:

@@ -394,3 +394,26 @@ def test_every_activation_function_learns_the_szt_task(activation, make_settings
         assert 0.8 < accuracy < 0.9, "no linear classifier solves the task"
     else:
         assert accuracy > 0.9
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("changes", [{}, {"activation": "prelu", "batch_normalisation": True, "dropout": 0.1}])
+def test_on_a_gpu_runs_repeat_and_begin_as_on_the_cpu(changes, make_settings, small):
+    settings = make_settings(
+        epochs=12, batch_size=64, record_gradients=True, recorded_epochs=RecordedEpochs("list", None, (1, 6)), **changes
+    )
+    cpu = train_block(settings, range(5), *small)
+    gpu, again = (train_block(settings, range(5), *small, device="cuda") for _ in range(2))
+    assert_same(gpu, again)
+    for name, values in cpu.parameters.items():
+        assert np.array_equal(values[:, 0], gpu.parameters[name][:, 0])
+        if not (settings.batch_normalisation and name.endswith("biases")):
+            np.testing.assert_allclose(values[:, -1], gpu.parameters[name][:, -1], rtol=1e-2, atol=1e-3)
+    at_end = {name: values[:, -1] for name, values in gpu.parameters.items()}
+    for ours, theirs in zip(
+        layer_activities(settings, at_end, small.inputs),
+        layer_activities(settings, at_end, small.inputs, device="cuda"),
+        strict=True,
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)

@@ -90,6 +90,7 @@ class Shard:
         self.host_order, self.order = order, order.to(self.device)  # on the CPU they are the same memory
         self.orders = [self.order[part] for part in parts]
         self.coefficients = torch.zeros(len(self.batches), 2, device=self.device)
+        self.coefficients_of_step = [(row[0], row[1]) for row in self.coefficients]
         if settings.record_gradients:
             self.gradient_mean, self.gradient_square = (self.layout.zeros(self.device) for _ in range(2))
         self._shuffled = len(self.batches) > 1
@@ -147,15 +148,14 @@ class Shard:
     def _steps(self, *, gradients: bool) -> None:
         network = self.network
         for number, workspace in enumerate(self.batches):
-            rows = workspace.rows
-            torch.index_select(self.train.rows, 0, self.orders[number], out=rows.view(-1, rows.shape[2]))
+            torch.index_select(self.train.rows, 0, self.orders[number], out=workspace.flat_rows)
             if workspace.dropout:
                 self._draw_dropout(workspace)
             network.forward(workspace, training=True)
             network.backward(workspace)
             if gradients:
                 self._gather_gradient(number)
-            self.optimiser.step(network.flat, network.flat_gradient, self.coefficients[number])
+            self.optimiser.step(network.flat, network.flat_gradient, *self.coefficients_of_step[number])
 
     def _gather_gradient(self, number: int) -> None:
         """Running mean and sum of squared deviations (Welford 1962)."""

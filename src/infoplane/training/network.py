@@ -30,7 +30,8 @@ class SampleTable:
     """Samples as rows that a batch is gathered from.
 
     A row holds the columns of the first layer's matrix (inputs, a one for the biases, zeros) and the one-hot label,
-    filled up to whole cache lines, so that gathering a sample is one copy.
+    filled up to whole cache lines, so that gathering a sample is one copy. Where the columns' zeros have room for the
+    label, it lies there and saves a cache line; `Network.backward` then keeps it out of the gradient.
     """
 
     def __init__(
@@ -38,10 +39,13 @@ class SampleTable:
     ) -> None:
         samples, features = inputs.shape
         self.columns, self.classes = layout.columns[0], layout.sizes[-1]
-        rows = np.zeros((samples, aligned(self.columns + self.classes, CACHE_LINE)), dtype=np.float32)
+        overlaid = features + 1 + self.classes <= self.columns
+        self.first_label = features + 1 if overlaid else self.columns
+        width = max(self.columns, self.first_label + self.classes)
+        rows = np.zeros((samples, aligned(width, CACHE_LINE)), dtype=np.float32)
         rows[:, :features] = inputs
         rows[:, features] = 1
-        rows[np.arange(samples), self.columns + labels] = 1
+        rows[np.arange(samples), self.first_label + labels] = 1
         self.rows = torch.from_numpy(rows).to(device)
         self.device_labels = torch.from_numpy(np.array(labels, dtype=np.int64)).to(device)
 
@@ -79,13 +83,17 @@ class Workspace:
 
         self.rows = torch.zeros(seeds if training else 1, self.width, table.rows.shape[1], device=device)
         rows = self.rows.expand(seeds, -1, -1)
+        self.flat_rows = self.rows.view(-1, self.rows.shape[2])
         self.samples = rows[:, :, : table.columns]
-        self.targets = rows[:, :, table.columns : table.columns + table.classes].transpose(1, 2)
+        self.targets = rows[:, :, table.first_label : table.first_label + table.classes].transpose(1, 2)
         # What a layer hands on has rows for the columns of the next layer's matrix: after its units one of ones, the
         # inputs of the biases, and zeros.
         self.extended = buffers(layout.columns[1:])
         for extended, units in zip(self.extended, hidden, strict=True):
             extended[:, units] = 1
+        # Of each layer and the output: what comes in, as (seeds, columns, width) and transposed.
+        self.below = [self.samples.transpose(1, 2), *self.extended]
+        self.below_transposed = [below.transpose(1, 2) for below in self.below]
         self.handed_on = [extended[:, :units] for extended, units in zip(self.extended, hidden, strict=True)]
         functions = [activation_function(name) for name in settings.activations]
         self.dropout = settings.dropout > 0 and training
@@ -134,6 +142,7 @@ class Network:
         hidden = layout.layers - 1
         self._matrix = layers(self.parameters, "matrix", layout.layers)
         self._matrix_gradient = layers(self.gradients, "matrix", layout.layers)
+        self._first_gradient_filling = self._matrix_gradient[0][:, :, layout.sizes[0] + 1 :]
         self._weights_transposed = [
             matrix[:, :, :inputs].transpose(1, 2)
             for matrix, inputs in zip(self._matrix, layout.sizes[:-1], strict=True)
@@ -166,11 +175,11 @@ class Network:
 
     def forward(self, workspace: Workspace, *, training: bool) -> Tensor:
         """The output's net input (logits), (seeds, classes, width); what is on the way stays in the workspace."""
-        below = workspace.samples.transpose(1, 2)
         normalise = self.settings.batch_normalisation
         for index, function in enumerate(self.functions):
             net_input = workspace.net_input[index]
-            torch.bmm(self._matrix[index], below, out=workspace.linear[index] if normalise else net_input)
+            linear = workspace.linear[index] if normalise else net_input
+            torch.bmm(self._matrix[index], workspace.below[index], out=linear)
             if normalise:
                 self._normalise(workspace, index, training=training)
             activity = workspace.activity[index]
@@ -179,8 +188,7 @@ class Network:
                 activity.copy_(result)
             if workspace.dropout:
                 torch.mul(activity, workspace.keep[index], out=workspace.handed_on[index])
-            below = workspace.extended[index]
-        return torch.bmm(self._matrix[-1], below, out=workspace.net_input[-1])
+        return torch.bmm(self._matrix[-1], workspace.below[-1], out=workspace.net_input[-1])
 
     def evaluate(self, table: SampleTable, workspace: Workspace) -> Iterator[tuple[int, int, Tensor]]:
         """Passes all samples of a table through the networks in evaluation mode, a width at a time.
@@ -203,9 +211,11 @@ class Network:
             gradient = workspace.gradient[index]
             if index < self.layout.layers - 1 and self.settings.batch_normalisation:
                 gradient = self._normalise_backward(workspace, index)
-            below = workspace.extended[index - 1].transpose(1, 2) if index else workspace.samples
-            torch.bmm(gradient, below, out=self._matrix_gradient[index])
-            if index:
+            torch.bmm(gradient, workspace.below_transposed[index], out=self._matrix_gradient[index])
+            if index == 0:
+                # Behind the bias the rows may hold labels (SampleTable); these columns are no parameters.
+                self._first_gradient_filling.zero_()
+            else:
                 torch.bmm(self._weights_transposed[index], gradient, out=workspace.gradient_activity[index - 1])
                 self._activation_backward(workspace, index - 1)
 

@@ -37,10 +37,10 @@ class Optimiser(ABC):
 
     @abstractmethod
     def coefficients(self, done: int, steps: int) -> NDArray[np.float32]:
-        """(steps, 2): what the next `steps` steps need, after `done` steps."""
+        """(steps, 2): size and offset of each of the next `steps` steps, after `done` steps."""
 
     @abstractmethod
-    def step(self, parameters: Tensor, gradient: Tensor, coefficients: Tensor) -> None:
+    def step(self, parameters: Tensor, gradient: Tensor, size: Tensor, offset: Tensor) -> None:
         """One step in place; `gradient` is used up."""
 
 
@@ -56,17 +56,18 @@ class Adam(Optimiser):
 
     def coefficients(self, done: int, steps: int) -> NDArray[np.float32]:
         step = np.arange(done + 1, done + steps + 1, dtype=np.float64)
-        size = self.learning_rate / (1 - self.BETA1**step)
-        root = 1 / np.sqrt(1 - self.BETA2**step)
-        return np.stack([size, root], axis=1).astype(np.float32)
+        # size * mean / (sqrt(square) + offset) is the usual step with both bias corrections moved out of the tensors.
+        root = np.sqrt(1 - self.BETA2**step)
+        size = self.learning_rate / (1 - self.BETA1**step) * root
+        return np.stack([size, self.EPSILON * root], axis=1).astype(np.float32)
 
-    def step(self, parameters: Tensor, gradient: Tensor, coefficients: Tensor) -> None:
+    def step(self, parameters: Tensor, gradient: Tensor, size: Tensor, offset: Tensor) -> None:
         self.penalise(parameters, gradient)
         mean, square, scratch = self.state["mean"], self.state["square"], self._scratch
         mean.lerp_(gradient, 1 - self.BETA1)
         square.mul_(self.BETA2).addcmul_(gradient, gradient, value=1 - self.BETA2)
-        torch.sqrt(square, out=scratch).mul_(coefficients[1]).add_(self.EPSILON)
-        parameters.sub_(torch.div(mean, scratch, out=scratch).mul_(coefficients[0]))
+        torch.sqrt(square, out=scratch).add_(offset)
+        parameters.sub_(torch.div(mean, scratch, out=scratch).mul_(size))
 
 
 class StochasticGradientDescent(Optimiser):
@@ -80,7 +81,7 @@ class StochasticGradientDescent(Optimiser):
     def coefficients(self, done: int, steps: int) -> NDArray[np.float32]:
         return np.zeros((steps, 2), dtype=np.float32)
 
-    def step(self, parameters: Tensor, gradient: Tensor, coefficients: Tensor) -> None:
+    def step(self, parameters: Tensor, gradient: Tensor, size: Tensor, offset: Tensor) -> None:
         self.penalise(parameters, gradient)
         if self.momentum:
             gradient = self.state["velocity"].mul_(self.momentum).add_(gradient)
