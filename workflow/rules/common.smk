@@ -8,6 +8,8 @@ sys.path.insert(0, str(SOURCE))
 
 from infoplane import configuration, datasets, environment
 from infoplane.errors import InfoplaneError
+from infoplane.code import digest
+from infoplane.estimators import METHODS
 from infoplane.figures import FIGURES
 
 environment.run_this_checkout(SOURCE)
@@ -58,6 +60,23 @@ wildcard_constraints:
 def run_settings(wildcards):
     """The settings of the run, as text: all that its rules depend on."""
     return study.runs[wildcards.run].to_json()
+
+
+def code(function, run=None, *others):
+    """A digest of exactly the code that a stage's function uses; others are found by name while it runs."""
+    roots = [f"infoplane.{name}" for name in (f"stages.{function}", *others)]
+    if run is None:
+        return digest(roots, source=SOURCE)
+    settings = study.runs[run]
+    roots.append(f"infoplane.datasets.{settings.dataset}:load")
+    return digest(roots, source=SOURCE, entries=settings.activations)
+
+
+def estimator_module(name):
+    """The module of an estimator's method, within the package."""
+    return METHODS[study.estimators[name].method].estimate.__module__.removeprefix(
+        "infoplane."
+    )
 
 
 def dataset_files(wildcards):

@@ -23,6 +23,9 @@ rule figure:
         mem_mb=2000,
         runtime=10,
     params:
+        code=lambda wildcards: code(
+            "figures:figure", None, f"figures.{FIGURE_FILES[wildcards.figure][0]}:draw"
+        ),
         name=lambda wildcards: FIGURE_FILES[wildcards.figure][0],
         estimator=lambda wildcards: [
             f"--estimator={name}"

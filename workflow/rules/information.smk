@@ -19,6 +19,11 @@ rule information:
         device=study.device,
     params:
         settings=run_settings,
+        code=lambda wildcards: code(
+            "information:information",
+            wildcards.run,
+            f"{estimator_module(wildcards.estimator)}:METHOD",
+        ),
         estimator=lambda wildcards: study.estimators[wildcards.estimator].to_json(),
     shell:
         "python -m infoplane information --activations {input.activations} --settings {params.settings:q} "

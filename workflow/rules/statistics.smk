@@ -15,6 +15,8 @@ rule compression:
     resources:
         mem_mb=8000,
         runtime=20,
+    params:
+        code=code("statistics:compression_table"),
     shell:
         "python -m infoplane compression --information {input.information} --training {input.training} "
         "--output {output.table} > {log} 2>&1"
@@ -38,6 +40,7 @@ rule compression_summary:
         mem_mb=2000,
         runtime=10,
     params:
+        code=code("statistics:summary_table"),
         confidence=study.confidence,
     shell:
         "python -m infoplane compression-summary --compression {input.compression} --confidence {params.confidence} "
@@ -62,6 +65,7 @@ rule correlation:
         mem_mb=2000,
         runtime=10,
     params:
+        code=code("statistics:correlation_table"),
         confidence=study.confidence,
     shell:
         "python -m infoplane correlation --compression {input.compression} --confidence {params.confidence} "

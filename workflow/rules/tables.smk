@@ -16,6 +16,7 @@ rule training_table:
         mem_mb=2000,
         runtime=10,
     params:
+        code=code("tables:training_table"),
         files=lambda _: WEIGHTS,
         runs=list(study.runs),
         blocks=BLOCKS,
@@ -40,6 +41,7 @@ rule layers_table:
         mem_mb=4000,
         runtime=10,
     params:
+        code=code("tables:collect"),
         files=lambda _: LAYERS,
         runs=list(study.runs),
         blocks=BLOCKS,
@@ -64,6 +66,7 @@ rule information_table:
         mem_mb=8000,
         runtime=20,
     params:
+        code=code("tables:collect"),
         files=lambda _: INFORMATION,
         runs=list(study.runs),
         blocks=BLOCKS,

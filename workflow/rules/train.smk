@@ -19,6 +19,7 @@ rule train:
         device=study.device,
     params:
         settings=run_settings,
+        code=lambda wildcards: code("train:train", wildcards.run),
     shell:
         "python -m infoplane train --run {wildcards.run} --seeds {wildcards.block} --settings {params.settings:q} "
         "--device {resources.device} --output {output} > {log} 2>&1"
