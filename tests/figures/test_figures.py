@@ -14,7 +14,8 @@ from matplotlib.collections import PathCollection
 
 from infoplane import figures
 from infoplane.errors import InfoplaneError
-from infoplane.figures import FIGURES, declaration, draw, render, single_seeds, style
+from infoplane.figures import FIGURES, declaration, draw, planes, render, single_seeds, style
+from infoplane.figures import panels as layout
 from infoplane.figures.estimators_side_by_side import choose as choose_runs
 
 DRAWN = [
@@ -166,7 +167,27 @@ def test_information_plane(drawn, study):
         expected = rows[rows["layer"] == layer].groupby("epoch")[["i_tx", "i_ty"]].mean()
         np.testing.assert_allclose(dot.get_offsets(), expected.to_numpy())
         np.testing.assert_array_equal(dot.get_array(), expected.index)
-    assert [text.get_text() for text in softplus.texts] == ["1", "2", "3", "4", "5", "6"]
+    # Every layer is labelled once, alone or as part of a range.
+    labelled = []
+    for text in softplus.texts:
+        first, _, last = text.get_text().partition("–")
+        labelled += range(int(first), int(last or first) + 1)
+    assert sorted(labelled) == [1, 2, 3, 4, 5, 6]
+
+
+def test_layers_that_end_in_one_place_share_a_label():
+    marks = np.array([[0, 0], [50, 0], [3, 3], [6, 6], [50, 4], [90, 0]], dtype=float)
+    groups = planes._clusters(marks, closest=5.5)
+    assert groups == [[0, 2, 3], [1, 4], [5]]
+    assert [planes._numbers([index + 1 for index in group]) for group in groups] == ["1,3,4", "2,5", "6"]
+    assert planes._numbers([2, 3, 4]) == "2–4"
+
+
+@pytest.mark.parametrize(("n", "columns"), [(1, 1), (4, 4), (5, 3), (6, 3), (7, 4), (8, 4), (9, 3), (11, 4), (12, 4)])
+def test_pages_leave_few_places_empty(n, columns):
+    page = layout.page("Title", [layout.Section([f"run {index}" for index in range(n)])], footer="")
+    lefts = {round(axis.get_position().x0, 4) for axis in page.axes[0]}
+    assert len(lefts) == columns
 
 
 def test_information_plane_shows_both_bounds(drawn):

@@ -48,7 +48,7 @@ def page(
     sections: Sequence[Section],
     *,
     footer: str,
-    columns: int = 4,
+    columns: int | None = None,
     height: float = 1.35,
     share_x: bool = True,
     share_y: bool = True,
@@ -60,11 +60,12 @@ def page(
 ) -> Page:
     """A page of panels with a title, a legend below them and a footer that states the assumptions.
 
-    `height` is that of a panel, `left` the room for the labels of the y axis, both in inches. Panels that share an axis
-    show its numbers only at the edge of the page. `last_epoch` adds a colour bar of epochs, with the legend's
-    entries `beside_bar` to its right.
+    `height` is that of a panel, `left` the room for the labels of the y axis, both in inches. Without `columns` there
+    are three or four, whichever leaves fewer places empty. Panels that share an axis show its numbers only at the edge
+    of the page. `last_epoch` adds a colour bar of epochs, with the legend's entries `beside_bar` to its right.
     """
-    columns = max(1, min(columns, max(len(section.panels) for section in sections)))
+    most = max(len(section.panels) for section in sections)
+    columns = min(columns or _columns(most), most)
     gap_x = (0.14 if share_x else 0.28) if share_y else left + 0.02
     panel_width = (width - left - 0.12 - gap_x * (columns - 1)) / columns
 
@@ -150,6 +151,11 @@ def page(
         y = (0.08 + _LINE * (len(foot_lines) - 1 - index)) / total
         figure.text(0.08 / width, y, line, fontsize=style.SMALL, color="#555555", va="bottom", ha="left")
     return Page(figure, axes)
+
+
+def _columns(panels: int) -> int:
+    """Three or four, whichever leaves fewer empty places in the last row; four if both leave as many."""
+    return min((4, 3), key=lambda columns: -panels % columns) if panels > 4 else panels
 
 
 def _handle_length(legend: Sequence[Artist]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib.colors
 import numpy as np
@@ -129,7 +129,10 @@ def ticks(high: float) -> list[float]:
 
 
 def _label_ends(axis: Axes, ends: Mapping[int, NDArray[np.float64]], dots: NDArray[np.float64]) -> None:
-    """Write each layer's number near its end, where it hides least; a thin line leads to the end."""
+    """Write each layer's number near its end, where it hides least; a thin line leads to the end.
+
+    Layers that end in the same place share a label, such as 1–3.
+    """
     box = axis.get_window_extent()
     size = np.array([box.width, box.height]) * 72 / axis.figure.dpi  # points
     low = np.array([axis.get_xlim()[0], axis.get_ylim()[0]])
@@ -138,24 +141,26 @@ def _label_ends(axis: Axes, ends: Mapping[int, NDArray[np.float64]], dots: NDArr
     def points(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray((values - low) / (high - low) * size)
 
+    layers = list(ends)
     crowd, marks = points(dots), points(np.array(list(ends.values())))
     angles = np.linspace(0, 2 * np.pi, 24, endpoint=False) + np.pi / 2
     directions = np.column_stack([np.cos(angles), np.sin(angles)])
     taken: list[NDArray[np.float64]] = []
-    half = np.array([3.0, 3.6])
-    for layer, end in zip(ends, marks, strict=True):
+    for members in _clusters(marks, closest=5.5):
+        end = marks[members].mean(axis=0)
         spots = np.concatenate([end + radius * directions for radius in (8.0, 11.0, 15.0, 20.0, 26.0)])
+        half = np.array([3.0 if len(members) == 1 else 6.5, 3.6])
         length = np.repeat([8.0, 11.0, 15.0, 20.0, 26.0], len(directions))
         cost = 0.25 * length
         cost += 1000.0 * np.any((spots < half) | (spots > size - half), axis=1)
         cost += 1.0 * np.minimum(_hits(spots, crowd, half), 20)
         cost += 12.0 * _hits(spots, marks, half + 3.0)
         if taken:
-            cost += 100.0 * _hits(spots, np.array(taken), 2 * half)
+            cost += 100.0 * _hits(spots, np.array(taken), half + np.array([6.5, 3.6]))
         spot = spots[int(np.argmin(cost))]
         taken.append(spot)
         axis.annotate(
-            str(layer),
+            _numbers([layers[member] for member in members]),
             xy=(0, 0),
             xytext=tuple(spot / size),
             xycoords="axes fraction",
@@ -166,7 +171,7 @@ def _label_ends(axis: Axes, ends: Mapping[int, NDArray[np.float64]], dots: NDArr
             va="center",
             zorder=6,
         )
-        toward = end + (spot - end) * max(0.0, 1 - 4.2 / float(np.linalg.norm(spot - end)))
+        toward = end + (spot - end) * max(0.0, 1 - (half[0] + 1.2) / float(np.linalg.norm(spot - end)))
         start, stop = end / size, toward / size
         axis.plot(
             [start[0], stop[0]],
@@ -177,6 +182,23 @@ def _label_ends(axis: Axes, ends: Mapping[int, NDArray[np.float64]], dots: NDArr
             zorder=3.5,
             clip_on=False,
         )
+
+
+def _clusters(marks: NDArray[np.float64], closest: float) -> list[list[int]]:
+    """The indices of `marks` in groups, joined where neighbours are nearer than `closest` points."""
+    groups: list[list[int]] = []
+    for index, mark in enumerate(marks):
+        near = [group for group in groups if np.linalg.norm(marks[group] - mark, axis=1).min() < closest]
+        groups = [group for group in groups if group not in near]
+        groups.append(sorted([index, *(member for group in near for member in group)]))
+    return sorted(groups)
+
+
+def _numbers(layers: Sequence[int]) -> str:
+    """Layers as a label: "2", "1–3" where they follow each other, else "1,3"."""
+    if len(layers) > 1 and layers[-1] - layers[0] == len(layers) - 1:
+        return f"{layers[0]}–{layers[-1]}"
+    return ",".join(map(str, layers))
 
 
 def _hits(spots: NDArray[np.float64], others: NDArray[np.float64], half: NDArray[np.float64]) -> NDArray[np.int64]:
