@@ -355,11 +355,13 @@ def test_a_killed_process_loses_nothing_but_time(make_settings, small, tmp_path)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, "it must have been killed, not finished"
     assert path.exists()
+    (tmp_path / ".state.unfinished").write_bytes(b"what a kill in the middle of writing leaves")
     epochs = []
     resumed = train_block(
         settings, range(3), *small, checkpoint=path, on_progress=lambda epoch, _: epochs.append(epoch)
     )
     assert epochs[0] > 1
+    assert [left.name for left in tmp_path.iterdir()] == ["data.npz"]
     assert_same(train_block(settings, range(3), *small), resumed)
 
 

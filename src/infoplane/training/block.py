@@ -16,7 +16,7 @@ from torch import Tensor
 
 from infoplane.errors import InfoplaneError
 from infoplane.settings import RunSettings
-from infoplane.training.checkpoints import identity, read_checkpoint, write_checkpoint
+from infoplane.training.checkpoints import identity, read_checkpoint, remove_checkpoint, write_checkpoint
 from infoplane.training.initialisation import DROPOUT, SAMPLE_ORDER, initial_parameters, stream
 from infoplane.training.layout import Layout
 from infoplane.training.network import EVALUATION_WIDTH, Network, SampleTable, Workspace
@@ -379,7 +379,7 @@ def train_block(
             if on_progress and epoch > 0:
                 on_progress(epoch, settings.epochs)
     if checkpoint:
-        checkpoint.unlink(missing_ok=True)
+        remove_checkpoint(checkpoint)
     return recorder.finish(np.concatenate([shard.diverged.cpu().numpy() for shard in all_shards]))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 import warnings
 import zipfile
 import zlib
@@ -31,19 +30,24 @@ def identity(settings: RunSettings, seeds: Sequence[int], data: Sequence[NDArray
     return f"{settings.to_json()} seeds {list(map(int, seeds))} data {digest.hexdigest()} {versions} on {device.type}"
 
 
+def _unfinished(path: Path) -> Path:
+    return path.with_name(f".{path.name}.unfinished")
+
+
 def write_checkpoint(path: Path, identity_text: str, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Writes the arrays under a temporary name beside `path`, then renames it: a reader never sees half a file."""
+    """Writes the arrays under another name beside `path`, then renames it: a reader never sees half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, allow_pickle=False, identity=np.array(identity_text), **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with _unfinished(path).open("wb") as file:
+        np.savez(file, allow_pickle=False, identity=np.array(identity_text), **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(_unfinished(path), path)
+
+
+def remove_checkpoint(path: Path) -> None:
+    """Removes the checkpoint and what a killed process may have left of one."""
+    path.unlink(missing_ok=True)
+    _unfinished(path).unlink(missing_ok=True)
 
 
 def read_checkpoint(path: Path, identity_text: str) -> dict[str, NDArray[Any]] | None:
