@@ -16,6 +16,7 @@ include: "workflow/rules/information.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/statistics.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/housekeeping.smk"
 
 
 rule all:

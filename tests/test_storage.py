@@ -101,3 +101,42 @@ def test_tables_that_are_missing_or_damaged_are_named(tmp_path, name, content):
             continue  # any line of text is a table of its own
         with pytest.raises(InfoplaneError, match=str(path)):
             read(path)
+
+
+WRITE_ONE_MEGABYTE = """
+import resource, signal, sys
+from pathlib import Path
+import numpy as np
+from infoplane import storage
+from infoplane.errors import InfoplaneError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+try:
+    with storage.create(Path(sys.argv[1]), "activations", {}) as file:
+        dump = file.create_dataset("values", (8, 16384), chunks=(1, 16384), fletcher32=True)
+        for row in range(8):
+            dump[row] = np.random.default_rng(row).normal(size=16384)
+except InfoplaneError as error:
+    print(error)
+"""
+
+
+def test_a_full_disk_gives_one_sentence_and_leaves_nothing(tmp_path):
+    """A limit on the size of files stands for the full disk: both fail in the middle of writing."""
+    path = tmp_path / "x.h5"
+    done = subprocess.run([sys.executable, "-c", WRITE_ONE_MEGABYTE, path], capture_output=True, text=True, check=False)
+    assert done.stdout == f"{path}: this file cannot be written (File too large); nothing finished is lost\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_gives_one_sentence(tmp_path):
+    (tmp_path / "results").write_text("a file where a folder belongs")
+    with pytest.raises(InfoplaneError, match=r"results.*: this folder cannot be made \(Not a directory\)"):
+        write(tmp_path / "results/study/x.h5", np.arange(3))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write into a read-only folder")
+def test_a_read_only_folder_gives_one_sentence(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(InfoplaneError, match=r"x.h5: this file cannot be written \(Permission denied\)"):
+        write(tmp_path / "x.h5", np.arange(3))

@@ -37,9 +37,12 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary name in the folder of `path`; renamed to `path` if all goes well, else removed.
 
     The name is this process's own, so that a second copy of a job does no harm. What a killed process of this
-    machine left behind is removed.
+    machine left behind is removed. Raises InfoplaneError if the file cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InfoplaneError(f"{error.filename}: this folder cannot be made ({error.strerror})") from error
     start = f".{path.stem}.{socket.gethostname()}."
     for abandoned in path.parent.glob(f"{glob.escape(start)}*.tmp{path.suffix}"):
         if not _is_running(abandoned.name.removeprefix(start).split(".")[0]):
@@ -50,6 +53,9 @@ def replacing(path: Path) -> Iterator[Path]:
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else error
+        raise InfoplaneError(f"{path}: this file cannot be written ({reason}); nothing finished is lost") from error
     finally:
         temporary.unlink(missing_ok=True)
 

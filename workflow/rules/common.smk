@@ -6,7 +6,7 @@ from pathlib import Path
 SOURCE = Path(workflow.basedir) / "src"
 sys.path.insert(0, str(SOURCE))
 
-from infoplane import configuration, datasets, environment
+from infoplane import configuration, datasets, environment, housekeeping
 from infoplane.errors import InfoplaneError
 from infoplane.code import digest
 from infoplane.estimators import METHODS

@@ -1,0 +1,42 @@
+# Targets that a person asks for by name: `snakemake --cores 1 check` and `snakemake --cores 1 clean`.
+NEEDED = [
+    *of_all_runs(WEIGHTS),
+    *of_all_runs(ACTIVATIONS),
+    *of_all_runs(LAYERS),
+    *of_all_runs(INFORMATION, estimator=study.estimators),
+    *expand(
+        f"{RESULTS}/figures/{{file}}.{{ending}}",
+        file=FIGURE_FILES,
+        ending=["svg", "png", "pdf"],
+    ),
+]
+
+
+localrules:
+    check,
+    clean,
+
+
+rule check:
+    log:
+        f"{LOG}/check.log",
+    run:
+        Path(log[0]).write_text(housekeeping.check(Path(RESULTS), NEEDED) + "\n")
+        print(Path(log[0]).read_text(), end="")
+
+
+rule clean:
+    log:
+        f"{LOG}/clean.log",
+    run:
+        Path(log[0]).write_text(housekeeping.clean(Path(RESULTS), NEEDED) + "\n")
+        print(Path(log[0]).read_text(), end="")
+
+
+onsuccess:
+    left = housekeeping.unused(Path(RESULTS), NEEDED)
+    if left:
+        print(
+            f"Files in {RESULTS} that are no longer used: {len(left)}. `snakemake --cores 1 check` lists them, "
+            "`snakemake --cores 1 clean` removes them."
+        )
