@@ -66,3 +66,10 @@ def check(results: Path, needed: Iterable[str | Path]) -> str:
     if left:
         lines.append(f"files that are no longer used: {len(left)}; `snakemake --cores 1 clean` removes them")
     return "\n".join(lines) or f"{results}: every file is used and was made with the installed libraries"
+
+
+def say(text: str, logs: Iterable[str]) -> None:
+    """Print a text, and keep it in the logs."""
+    print(text)
+    for path in logs:
+        Path(path).write_text(f"{text}\n", encoding="utf-8")

@@ -21,16 +21,14 @@ rule check:
     log:
         f"{LOG}/check.log",
     run:
-        Path(log[0]).write_text(housekeeping.check(Path(RESULTS), NEEDED) + "\n")
-        print(Path(log[0]).read_text(), end="")
+        housekeeping.say(housekeeping.check(Path(RESULTS), NEEDED), log)
 
 
 rule clean:
     log:
         f"{LOG}/clean.log",
     run:
-        Path(log[0]).write_text(housekeeping.clean(Path(RESULTS), NEEDED) + "\n")
-        print(Path(log[0]).read_text(), end="")
+        housekeeping.say(housekeeping.clean(Path(RESULTS), NEEDED), log)
 
 
 onsuccess:
