@@ -34,7 +34,8 @@ class Initialisation:
     """How the weight matrices are drawn; biases start at zero."""
 
     scheme: str  # "truncated_normal", "glorot", "he" or "orthogonal"
-    scale: float | None  # None: the gain of the layer's activation function
+    # None: the gain of the layer's activation function for truncated_normal, 1 for the others, which have their own
+    scale: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from infoplane.estimators.interface import Estimate, Information, Layer, Method
 from infoplane.estimators.validation import check_whole_number
 
 _RANGES = {
-    "activation_function": "the activation function's range",
+    "activation_function": "the activation function's range, or up to the network's largest activity where it has none",
     "network_maximum": "the network's range",
     "layer_maximum": "the layer's range",
 }
