@@ -77,7 +77,7 @@ def _summary(given: argparse.Namespace) -> None:
 def _correlation(given: argparse.Namespace) -> None:
     from infoplane.stages.statistics import correlation_table
 
-    correlation_table(given.compression, given.confidence, given.output)
+    correlation_table(given.compression, given.confidence, given.resamples, given.resampling_seed, given.output)
 
 
 def _figure(given: argparse.Namespace) -> None:
@@ -138,6 +138,10 @@ def _parser() -> argparse.ArgumentParser:
         command = add(name, call, description)
         command.add_argument("--compression", type=Path, required=True)
         command.add_argument("--confidence", type=float, default=0.95)
+
+    for name in ("correlation",):
+        commands.choices[name].add_argument("--resamples", type=int, default=2000, help="of bootstrap and permutation")
+        commands.choices[name].add_argument("--resampling-seed", type=int, default=0)
 
     figure = add("figure", _figure, "draw one figure")
     figure.add_argument("--name", required=True)

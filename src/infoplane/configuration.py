@@ -37,6 +37,8 @@ class Study:
     estimators: Mapping[str, EstimatorSettings]
     primary_measure: str
     confidence: float
+    resamples: int
+    resampling_seed: int
     figures: tuple[str, ...]
 
     @property
@@ -88,6 +90,8 @@ def _expand(config: Mapping[str, Any]) -> Study:
         estimators={name: _estimator(values, f"estimators.{name}") for name, values in config["estimators"].items()},
         primary_measure=config["statistics"]["primary_measure"],
         confidence=float(config["statistics"]["confidence"]),
+        resamples=int(config["statistics"]["resamples"]),
+        resampling_seed=int(config["statistics"]["resampling_seed"]),
         figures=_figures(config["figures"]),
     )
 

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from infoplane.statistics import GENERALISATION, MEASURES, compression, correlation
-from infoplane.statistics.correlation import pooled_over_runs, within_run
+from infoplane.statistics import GENERALISATION, MEASURES, compression, correlation, sums
+from infoplane.statistics.correlation import Resampled, pooled_over_runs, within_run
+from infoplane.statistics.resampling import bca_interval, holm, permutation_p, resamples
 
 NUMBERS = ["pearson_r", "pearson_lower", "pearson_upper", "pearson_p", "spearman_rho", "spearman_p"]
 
@@ -41,6 +42,7 @@ def compressed(drops, accuracies, *, run="tanh", diverged=(), at_ceiling=False, 
             "test_accuracy": accuracies,
             "test_loss": 1 - accuracies,
             "accuracy_gap": 0.5 - accuracies**2,
+            "train_accuracy": 0.9 + 0.1 * np.cos(7 * np.arange(n)),
             "diverged": [seed in diverged for seed in range(n)],
         }
     )
@@ -175,3 +177,195 @@ def test_no_number_is_missing_without_a_reason(simulated):
     assert (table["status"][missing].str.startswith("not estimable: ")).all()
     assert (table["status"][~missing] == "ok").all()
     assert (~missing).sum() > 100
+
+
+STATUS_OF = {
+    "status": ["pearson_permutation_p", "spearman_permutation_p", "pearson_holm_p", "spearman_holm_p"],
+    "interval_status": [name for name in Resampled.__slots__ if "bootstrap" in name and "partial" not in name],
+    "partial_status": ["partial_r", "partial_permutation_p", "partial_holm_p"],
+    "partial_interval_status": ["partial_bootstrap_lower", "partial_bootstrap_upper"],
+}
+
+
+def test_nothing_resampled_is_missing_without_a_reason(simulated):
+    study = simulated.study(simulated.runs(("tanh", "relu")), seeds=6, diverged={("tanh", 1): 20, ("tanh", 2): 1})
+    table = correlation(compression(study["information"], study["training"]), number=100)
+    for status, columns in STATUS_OF.items():
+        missing = table[columns].isna()
+        reason = ~table[status].isin(["ok"])
+        assert table.loc[reason, status].str.startswith("not estimable: ").all()
+        if status == "interval_status":
+            assert (missing.any(axis=1) == reason).all()
+        else:
+            assert (missing.all(axis=1) == reason).all(), status
+            assert (missing.any(axis=1) == reason).all(), status
+
+
+def test_equal_tables_and_seeds_give_equal_numbers():
+    random = np.random.default_rng(11)
+    table = compressed(random.random(8), random.random(8))
+    pd.testing.assert_frame_equal(correlation(table), correlation(table.sample(frac=1, random_state=1)))
+    other = primary(correlation(table, seed=1))["pearson_bootstrap_lower"]
+    assert (primary(correlation(table))["pearson_bootstrap_lower"] != other).all()
+
+
+def test_bca_is_scipys_for_the_same_resamples():
+    random = np.random.default_rng(12)
+    x = random.gamma(2, size=30)
+    y = 0.5 * x + random.exponential(size=30)
+    theirs = stats.bootstrap(
+        (x, y),
+        lambda a, b, axis: stats.pearsonr(a, b, axis=axis).statistic,
+        paired=True,
+        vectorized=True,
+        n_resamples=3000,
+        method="BCa",
+        rng=random,
+    )
+    jackknife = np.array([stats.pearsonr(np.delete(x, i), np.delete(y, i)).statistic for i in range(30)])
+    estimate = stats.pearsonr(x, y).statistic
+    *ours, status = bca_interval(estimate, theirs.bootstrap_distribution, jackknife, n=30, confidence=0.95)
+    assert status == "ok"
+    assert ours == pytest.approx(list(theirs.confidence_interval), abs=1e-12)
+
+
+def test_bootstrap_intervals_are_scipys():
+    random = np.random.default_rng(13)
+    # Ties, so that ranks within a resample matter.
+    x = random.integers(0, 9, 40) / 9
+    y = np.round(x + random.normal(0, 0.5, 40), 1)
+    row = primary(correlation(compressed(x, y), number=20000)).iloc[0]
+    for name, statistic in (("pearson", stats.pearsonr), ("spearman", stats.spearmanr)):
+        theirs = stats.bootstrap(
+            (x, y),
+            lambda a, b, of=statistic: of(a, b).statistic,
+            paired=True,
+            n_resamples=4000,
+            method="BCa",
+            rng=random,
+        ).confidence_interval
+        ours = row[[f"{name}_bootstrap_lower", f"{name}_bootstrap_upper"]].tolist()
+        # Both are random; their standard error at so many resamples is below 0.006.
+        assert ours == pytest.approx([theirs.low, theirs.high], abs=0.025), name
+
+
+@pytest.mark.parametrize("r", [0.0, 0.6])
+def test_permutation_p_values_are_those_of_all_permutations(r):
+    random = np.random.default_rng(14)
+    x = random.normal(size=7)
+    y = r * x + random.normal(size=7)
+    row = primary(correlation(compressed(x, y), number=20000)).iloc[0]
+    for name, statistic in (("pearson", stats.pearsonr), ("spearman", stats.spearmanr)):
+        exact = stats.permutation_test(
+            (x,),
+            lambda a, of=statistic: abs(of(a, y).statistic),
+            permutation_type="pairings",
+            alternative="greater",
+            n_resamples=np.inf,
+        ).pvalue
+        assert row[f"{name}_permutation_p"] == pytest.approx(exact, abs=0.015), name
+
+
+def test_holm_is_that_of_statsmodels():
+    multitest = pytest.importorskip("statsmodels.stats.multitest")
+    random = np.random.default_rng(15)
+    for n in (1, 2, 6, 40):
+        p = random.random(n) ** 3
+        assert holm(p) == pytest.approx(multitest.multipletests(p, method="holm")[1])
+    assert holm(np.array([np.nan, 0.02, np.nan, 0.04])).tolist()[1::2] == pytest.approx([0.04, 0.04])
+    assert np.isnan(holm(np.full(3, np.nan))).all()
+
+
+def test_holm_corrects_over_layers():
+    random = np.random.default_rng(16)
+    layers = [compressed(random.random(9), random.random(9)).assign(layer=layer) for layer in (1, 2, 3)]
+    layers[1]["drop"] = 0.0
+    rows = primary(correlation(pd.concat(layers, ignore_index=True)))
+    assert rows["n_tests"].tolist() == [2, 2, 2]
+    p = rows["pearson_permutation_p"].to_numpy()
+    assert rows["pearson_holm_p"].dropna().tolist() == pytest.approx(holm(p[[0, 2]]).tolist())
+
+
+def test_partial_correlation_is_that_of_a_regression():
+    smf = pytest.importorskip("statsmodels.formula.api")
+    random = np.random.default_rng(17)
+    runs = []
+    for name, n in (("tanh", 9), ("relu", 12), ("elu", 7)):
+        drops = random.random(n)
+        table = compressed(drops, 0.3 * drops + random.random(n), run=name)
+        table["train_accuracy"] = table["test_accuracy"] + 0.5 * drops + random.random(n)
+        runs.append(table)
+    table = pd.concat(runs, ignore_index=True)
+    results = correlation(table, number=4000)
+    fit = smf.ols("test_accuracy ~ Q('drop') + train_accuracy + C(run)", table).fit()
+    row = primary(results, "pooled").iloc[0]
+    t, freedom = fit.tvalues["Q('drop')"], fit.df_resid
+    assert row["partial_r"] == pytest.approx(t / np.sqrt(t**2 + freedom))
+    assert row["partial_permutation_p"] == pytest.approx(fit.pvalues["Q('drop')"], abs=0.05)
+    assert row["partial_bootstrap_lower"] < row["partial_r"] < row["partial_bootstrap_upper"]
+    alone = smf.ols("test_accuracy ~ Q('drop') + train_accuracy", runs[1]).fit()
+    t, freedom = alone.tvalues["Q('drop')"], alone.df_resid
+    row = primary(results)[lambda part: part["run"] == "relu"].iloc[0]
+    assert row["partial_r"] == pytest.approx(t / np.sqrt(t**2 + freedom))
+
+
+def test_seeds_that_runs_share_do_not_pose_as_more_evidence():
+    # Four runs with the same values are no more than one: the permutation test knows, the t test does not.
+    random = np.random.default_rng(18)
+    drops, accuracies = random.random(10), random.random(10)
+    table = pd.concat([compressed(drops, accuracies, run=f"run {k}") for k in range(4)], ignore_index=True)
+    results = correlation(table)
+    alone, pooled = primary(results).iloc[0], primary(results, "pooled").iloc[0]
+    for name in ("pearson_permutation_p", "pearson_bootstrap_lower", "spearman_bootstrap_upper"):
+        assert pooled[name] == pytest.approx(alone[name]), name
+    assert pooled["pearson_p"] < alone["pearson_p"]
+
+
+@pytest.mark.parametrize("train_accuracy", [1.0, "the same"])
+def test_partial_correlation_that_is_not_estimable(train_accuracy):
+    random = np.random.default_rng(19)
+    table = compressed(random.random(6), random.random(6))
+    table["train_accuracy"] = table["test_accuracy"] if train_accuracy == "the same" else train_accuracy
+    row = primary(correlation(table)).iloc[0]
+    assert row["partial_status"] == (
+        "not estimable: train_accuracy determines compression or generalisation"
+        if train_accuracy == "the same"
+        else "not estimable: train_accuracy is equal for all seeds"
+    )
+    assert np.isnan(row["partial_r"])
+    assert row["status"] == row["interval_status"] == "ok"
+
+
+@pytest.mark.slow
+def test_coverage_of_bootstrap_intervals_and_level_of_permutation_tests():
+    # 500 studies of 50 seeds with a correlation of 0.5, and of 0 for the p values.
+    random = np.random.default_rng(20)
+    drawn = resamples(50, 1000, 0)
+    chosen = np.full(50, True)
+    covered, covered_ranks, rejected, rejected_partial = [], [], [], []
+    # Spearman's rho of a normal pair with r = 0.5 is 6 / pi arcsin(r / 2).
+    truths = (0.5, 6 / np.pi * np.arcsin(0.25))
+    for _ in range(500):
+        x, z, noise = random.normal(size=(3, 50))
+        total = sums.within_run_sums(np.column_stack([x, 0.5 * x + np.sqrt(0.75) * noise, z]), chosen, drawn)
+        for kind, truth, found in (("", truths[0], covered), ("_ranks", truths[1], covered_ranks)):
+            scale = getattr(total, f"all{kind}")
+            lower, upper, _ = bca_interval(
+                float(sums.correlations(scale, scale)),
+                sums.correlations(getattr(total, f"drawn{kind}"), scale),
+                sums.correlations(getattr(total, f"left_out{kind}"), scale),
+                n=50,
+                confidence=0.95,
+            )
+            found.append(lower <= truth <= upper)
+        # Both depend on z, and on each other only through it.
+        null = sums.within_run_sums(np.column_stack([x + z, noise + z, z]), chosen, drawn)
+        estimate = float(sums.partial_correlations(null.all, null.all))
+        rejected_partial.append(permutation_p(estimate, sums.permuted_partial_correlations(null)) <= 0.05)
+        null = sums.within_run_sums(np.column_stack([x, noise, z]), chosen, drawn)
+        estimate = float(sums.correlations(null.all, null.all))
+        rejected.append(permutation_p(estimate, sums.permuted_correlations(null)) <= 0.05)
+    assert 0.92 <= np.mean(covered) <= 0.98
+    assert 0.92 <= np.mean(covered_ranks) <= 0.98
+    assert 0.03 <= np.mean(rejected) <= 0.075
+    assert 0.03 <= np.mean(rejected_partial) <= 0.075

@@ -67,6 +67,8 @@ rule correlation:
     params:
         code=code("statistics:correlation_table"),
         confidence=study.confidence,
+        resamples=study.resamples,
+        seed=study.resampling_seed,
     shell:
         "python -m infoplane correlation --compression {input.compression} --confidence {params.confidence} "
-        "--output {output.table} > {log} 2>&1"
+        "--resamples {params.resamples} --resampling-seed {params.seed} --output {output.table} > {log} 2>&1"

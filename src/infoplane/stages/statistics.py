@@ -21,10 +21,11 @@ def summary_table(compression_path: Path, confidence: float, output: Path) -> No
     storage.write_table(table, output, {**_from(compression_path), "confidence": confidence})
 
 
-def correlation_table(compression_path: Path, confidence: float, output: Path) -> None:
+def correlation_table(compression_path: Path, confidence: float, resamples: int, seed: int, output: Path) -> None:
     """Correlation over seeds of every measure with generalisation."""
-    table = correlation(storage.read_table(compression_path), confidence=confidence)
-    storage.write_table(table, output, {**_from(compression_path), "confidence": confidence})
+    settings = {"confidence": confidence, "resamples": resamples, "resampling_seed": seed}
+    table = correlation(storage.read_table(compression_path), confidence=confidence, number=resamples, seed=seed)
+    storage.write_table(table, output, {**_from(compression_path), **settings})
 
 
 def _from(path: Path) -> dict[str, object]:

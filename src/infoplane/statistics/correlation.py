@@ -1,8 +1,11 @@
 """Does a layer's compression go with generalisation, over seeds?
 
-Within a run the seeds differ in nothing but their initialisation. Pooled over runs, the run is a factor: both
+Within a run the seeds differ in nothing but their random draws. Pooled over runs, the run is a factor: both
 variables are centred within each run (for Spearman: ranked within each run first), so that differences between
 activation functions do not pose as a correlation. What remains is the partial correlation given the run.
+
+Beside the intervals and p values of theory, which trust in normal values and in seeds that are independent between
+runs, stand those of resampling, which do not: bootstrap (BCa) and permutation of seeds, the same in all runs.
 """
 
 from __future__ import annotations
@@ -16,16 +19,24 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from infoplane.statistics import sums
 from infoplane.statistics.compression import MEASURES, RESOLUTION
 from infoplane.statistics.frames import SERIES, SERIES_DETAILS, require_columns, settings_columns
+from infoplane.statistics.resampling import Floats, Resamples, bca_interval, holm, permutation_p, resamples
 
 # The first is the primary one. A high accuracy, a low loss and a small gap generalise well.
 GENERALISATION = ("test_accuracy", "test_loss", "accuracy_gap")
+
+# What the partial correlation holds fixed.
+GIVEN = "train_accuracy"
 
 # The name in the column `run` of the rows that are pooled over runs.
 POOLED = "all runs"
 
 FEWEST_SEEDS = 3
+
+# The p values that are corrected over layers.
+CORRECTED = ("pearson", "spearman", "partial")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,52 +55,178 @@ class Correlation:
     status: str = "ok"
 
 
-def correlation(compression: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
+@dataclass(frozen=True, slots=True)
+class Resampled:
+    """What resampling says of a correlation; NaN where a status says "not estimable: ...".
+
+    `interval_status` is that of the bootstrap intervals of r and rho, `partial_status` that of the partial
+    correlation and `partial_interval_status` that of its interval.
+    """
+
+    pearson_bootstrap_lower: float = np.nan
+    pearson_bootstrap_upper: float = np.nan
+    spearman_bootstrap_lower: float = np.nan
+    spearman_bootstrap_upper: float = np.nan
+    pearson_permutation_p: float = np.nan
+    spearman_permutation_p: float = np.nan
+    interval_status: str = "ok"
+    partial_r: float = np.nan
+    partial_bootstrap_lower: float = np.nan
+    partial_bootstrap_upper: float = np.nan
+    partial_permutation_p: float = np.nan
+    partial_status: str = "ok"
+    partial_interval_status: str = "ok"
+
+
+def correlation(
+    compression: pd.DataFrame, *, confidence: float = 0.95, number: int = 2000, seed: int = 0
+) -> pd.DataFrame:
     """Correlate every measure of compression with every measure of generalisation, over seeds.
 
     One row per run, layer, estimator, bound, measure and generalisation (scope "run"), then one per data set,
     layer, estimator, bound, measure and generalisation pooled over the runs with equally many layers (scope
     "pooled", run "all runs"; settings that differ between the pooled runs are empty). Diverged seeds are left
-    out.
+    out. `number` resamples are drawn from the random seed `seed`.
 
     Columns: the settings, layer, estimator, bound, n_layers, method, assumption, h_x, h_y, scope, measure,
     generalisation, n_seeds, n_diverged, n (seeds that entered), n_runs (runs that entered), degrees_of_freedom
     (n - 2 within a run; pooled n - n_runs - 1, for each run's mean is estimated), pearson_r, pearson_lower,
-    pearson_upper (Fisher's z), pearson_p, spearman_rho, spearman_p (both two-sided, from Student's t) and
-    status. Where nothing can be estimated, status says "not estimable: ..." and the numbers are NaN: fewer than
+    pearson_upper (Fisher's z), pearson_p, spearman_rho, spearman_p (both two-sided, from Student's t), status;
+    then the fields of `Resampled`: BCa intervals of r and rho, p values by permutation, and Pearson's partial
+    correlation given the training accuracy at the end; then n_tests, the layers with an estimable correlation,
+    and pearson_holm_p, spearman_holm_p, partial_holm_p, the permutation p values with Holm's correction over them.
+    Where nothing can be estimated, a status says "not estimable: ..." and its numbers are NaN: fewer than
     3 seeds, equal values for all seeds, or a layer at its ceiling H(X) for every seed.
     """
-    needed = ["run", "dataset", "layer", *SERIES, *SERIES_DETAILS, *MEASURES, *GENERALISATION, "diverged", "at_ceiling"]
-    require_columns(compression, needed, "compression")
+    needed = ["run", "dataset", "seed", "layer", *SERIES, *SERIES_DETAILS, *MEASURES, *GENERALISATION, GIVEN]
+    require_columns(compression, [*needed, "diverged", "at_ceiling"], "compression")
     settings = settings_columns(compression)
     details = ["layer", *SERIES, *SERIES_DETAILS]
-    rows = []
-    for scope, keys in (("run", ["run"]), ("pooled", ["dataset"])):
-        groups = compression.groupby([*keys, "n_layers", "layer", *SERIES], sort=False, observed=True)
-        for _, group in groups:
-            described = {name: _common(group[name]) for name in [*settings, *details]}
-            if scope == "pooled":
-                if group["run"].nunique() < 2:
-                    continue
-                described["run"] = POOLED
-            for measure in MEASURES:
-                for generalisation in GENERALISATION:
-                    rows.append(
-                        {
-                            **described,
-                            "scope": scope,
-                            "measure": measure,
-                            "generalisation": generalisation,
-                            "n_seeds": len(group),
-                            "n_diverged": int(group["diverged"].sum()),
-                            **_as_row(_correlate(group, measure, generalisation, scope == "pooled", confidence)),
-                        }
-                    )
-    return pd.DataFrame(rows)
+    by_run: dict[object, list[dict[str, object]]] = {run: [] for run in compression["run"].unique()}
+    pooled: list[dict[str, object]] = []
+    for _, group in compression.groupby(["dataset", "n_layers", "layer", *SERIES], sort=False, observed=True):
+        seeds = np.unique(group["seed"].to_numpy())
+        drawn = resamples(len(seeds), number, seed)
+        runs = {run: rows.sort_values("seed") for run, rows in group.groupby("run", sort=False, observed=True)}
+        described = {run: {name: _common(rows[name]) for name in [*settings, *details]} for run, rows in runs.items()}
+        described[POOLED] = {**{name: _common(group[name]) for name in [*settings, *details]}, "run": POOLED}
+        for measure in MEASURES:
+            for generalisation in GENERALISATION:
+                of_run = {run: _sums(rows, measure, generalisation, seeds, drawn) for run, rows in runs.items()}
+                for run, rows in runs.items():
+                    found = _correlate(rows, measure, generalisation, False, confidence)
+                    row = _row(described[run], "run", measure, generalisation, rows, found)
+                    by_run[run].append({**row, **_as_row(_resample(found, [of_run[run]], confidence))})
+                if len(runs) > 1:
+                    pool = poolable(group, measure, generalisation)["run"].unique()
+                    found = _correlate(group, measure, generalisation, True, confidence)
+                    row = _row(described[POOLED], "pooled", measure, generalisation, group, found)
+                    parts = [of_run[run] for run in pool]
+                    pooled.append({**row, **_as_row(_resample(found, parts, confidence))})
+    table = pd.DataFrame([row for rows in [*by_run.values(), pooled] for row in rows])
+    return _corrected(table)
 
 
-def _as_row(result: Correlation) -> dict[str, object]:
-    return {name: getattr(result, name) for name in Correlation.__slots__}
+def _row(
+    described: dict[str, object], scope: str, measure: str, generalisation: str, group: pd.DataFrame, found: Correlation
+) -> dict[str, object]:
+    return {
+        **described,
+        "scope": scope,
+        "measure": measure,
+        "generalisation": generalisation,
+        "n_seeds": len(group),
+        "n_diverged": int(group["diverged"].sum()),
+        **_as_row(found),
+    }
+
+
+def _as_row(result: Correlation | Resampled) -> dict[str, object]:
+    return {name: getattr(result, name) for name in result.__slots__}
+
+
+def _corrected(table: pd.DataFrame) -> pd.DataFrame:
+    """With Holm's correction over the layers of each run (or pool), estimator, measure and generalisation."""
+    keys = ["scope", "run", "dataset", "n_layers", *SERIES, "measure", "generalisation"]
+    grouped = table.groupby(keys, sort=False, observed=True, dropna=False)
+    table["n_tests"] = grouped["pearson_permutation_p"].transform("count").astype(np.int64)
+    for name in CORRECTED:
+        table[f"{name}_holm_p"] = grouped[f"{name}_permutation_p"].transform(lambda p: holm(p.to_numpy(np.float64)))
+    return table
+
+
+def _sums(
+    rows: pd.DataFrame, measure: str, generalisation: str, seeds: NDArray[np.int64], drawn: Resamples
+) -> tuple[sums.Sums, NDArray[np.bool_]] | None:
+    """The sums of one run, and which of all seeds are in them; None if none is usable."""
+    columns = [measure, generalisation, GIVEN]
+    kept = rows[~rows["diverged"].to_numpy(dtype=np.bool_) & rows[columns].notna().all(axis=1).to_numpy()]
+    if kept.empty:
+        return None
+    chosen = np.isin(seeds, kept["seed"].to_numpy())
+    return sums.within_run_sums(kept[columns].to_numpy(dtype=np.float64), chosen, drawn), chosen
+
+
+def _resample(
+    found: Correlation, parts: Sequence[tuple[sums.Sums, NDArray[np.bool_]] | None], confidence: float
+) -> Resampled:
+    usable = [part for part in parts if part is not None]
+    if found.status != "ok" or not usable:
+        reason = found.status if found.status != "ok" else f"not estimable: {GIVEN} is missing"
+        return Resampled(interval_status=reason, partial_status=reason, partial_interval_status=reason)
+    total, chosen = usable[0]
+    for part, more in usable[1:]:
+        total, chosen = total + part, chosen | more
+    n = int(chosen.sum())
+
+    def interval(estimate: float, bootstrap: Floats, jackknife: Floats) -> tuple[float, float, str]:
+        return bca_interval(estimate, bootstrap, jackknife[chosen], n=n, confidence=confidence)
+
+    r_interval = interval(
+        found.pearson_r, sums.correlations(total.drawn, total.all), sums.correlations(total.left_out, total.all)
+    )
+    rho_interval = interval(
+        found.spearman_rho,
+        sums.correlations(total.drawn_ranks, total.all_ranks),
+        sums.correlations(total.left_out_ranks, total.all_ranks),
+    )
+    problems = dict.fromkeys(part[2] for part in (r_interval, rho_interval) if part[2] != "ok")
+
+    partial_status = _partial_status(found, total)
+    partial = {}
+    if partial_status == "ok":
+        partial_r = float(sums.partial_correlations(total.all, total.all))
+        lower, upper, interval_status = interval(
+            partial_r,
+            sums.partial_correlations(total.drawn, total.all),
+            sums.partial_correlations(total.left_out, total.all),
+        )
+        partial = {
+            "partial_r": partial_r,
+            "partial_bootstrap_lower": lower,
+            "partial_bootstrap_upper": upper,
+            "partial_permutation_p": permutation_p(partial_r, sums.permuted_partial_correlations(total)),
+        }
+    return Resampled(
+        *r_interval[:2],
+        *rho_interval[:2],
+        permutation_p(found.pearson_r, sums.permuted_correlations(total)),
+        permutation_p(found.spearman_rho, sums.permuted_rank_correlations(total)),
+        "; ".join(problems) or "ok",
+        **partial,
+        partial_status=partial_status,
+        partial_interval_status=interval_status if partial else partial_status,
+    )
+
+
+def _partial_status(found: Correlation, total: sums.Sums) -> str:
+    if found.degrees_of_freedom < 2:
+        return f"not estimable: {found.n} seeds are too few for a partial correlation"
+    if total.all[2, 2] <= RESOLUTION**2 * found.n:
+        return f"not estimable: {GIVEN} is equal for all seeds"
+    if np.isnan(sums.partial_correlations(total.all, total.all)):
+        return f"not estimable: {GIVEN} determines compression or generalisation"
+    return "ok"
 
 
 def _common(column: pd.Series) -> object:
