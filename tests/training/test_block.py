@@ -141,7 +141,7 @@ def test_other_networks_are_the_same_bits_in_any_block(activation, make_settings
     for changes in (
         {"hidden_layers": (7, 3, 1), "batch_size": None, "epochs": 15},
         {"hidden_layers": (5,), "dropout": 0.1, "batch_normalisation": True, "batch_size": 50, "l2": 0.01},
-        {"hidden_layers": (33, 9), "optimiser": "sgd", "batch_size": 20},
+        {"hidden_layers": (70, 9), "optimiser": "sgd", "batch_size": 20},
     ):
         layers = tuple(range(1, len(changes["hidden_layers"]) + 1))
         settings = make_settings(activation=activation, penalised_layers=layers, record_gradients=True, **changes)

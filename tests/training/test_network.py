@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -72,6 +73,19 @@ def compare_with_autograd(settings, task, count=100):
             )
         for name, running in network.running.items():
             torch.testing.assert_close(running[seed], reference.parameters_by_name[name], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("hidden_layers", [(70,), (5, 70, 6), (70, 66, 5), (64, 63, 65)])
+def test_wide_layers_among_narrow_ones(hidden_layers, make_settings, small):
+    changes = {"hidden_layers": hidden_layers, "activations": ("tanh",) * len(hidden_layers)}
+    compare_with_autograd(make_settings(**changes), small)
+    compare_with_autograd(make_settings(batch_normalisation=True, dropout=0.2, **changes), small)
+
+
+def test_many_inputs(make_settings, small):
+    for features in (62, 63, 64, 90):  # around what counts as narrow, with and without room for the labels
+        inputs = np.random.default_rng(features).standard_normal((len(small.labels), features)).astype(np.float32)
+        compare_with_autograd(make_settings(hidden_layers=(6,), activations=("relu",)), replace(small, inputs=inputs))
 
 
 @pytest.mark.parametrize("name", list(ACTIVATION_FUNCTIONS))

@@ -88,7 +88,7 @@ class Shard:
         parts = [slice(end - width, end) for end, width in zip(ends, widths, strict=True)]
         self.host_orders = [order[part].view(len(self.seeds), -1).numpy() for part in parts]
         self.host_order, self.order = order, order.to(self.device)  # on the CPU they are the same memory
-        self.orders = [self.order[part] for part in parts]
+        self.orders = [self.order[part].view(len(self.seeds), -1) for part in parts]
         self.coefficients = torch.zeros(len(self.batches), 2, device=self.device)
         self.coefficients_of_step = [(row[0], row[1]) for row in self.coefficients]
         if settings.record_gradients:
@@ -148,7 +148,7 @@ class Shard:
     def _steps(self, *, gradients: bool) -> None:
         network = self.network
         for number, workspace in enumerate(self.batches):
-            torch.index_select(self.train.rows, 0, self.orders[number], out=workspace.flat_rows)
+            workspace.gather(self.train, self.orders[number])
             if workspace.dropout:
                 self._draw_dropout(workspace)
             network.forward(workspace, training=True)

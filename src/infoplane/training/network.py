@@ -5,6 +5,9 @@ matrix products are (seeds, units, inputs) @ (seeds, inputs, samples). All buffe
 number of samples; a width is a multiple of 64 samples, so that each seed's slice begins on a cache line and no
 operation has a remainder outside its vector loop. With that, a seed's numbers on the CPU are the same bits in any
 block (a test proves it). Samples that only fill up a width have weight 0 in the loss.
+
+Narrow layers on the CPU have products of their own (products.py), chosen by the layer's shape alone; torch computes
+all others.
 """
 
 from __future__ import annotations
@@ -18,12 +21,18 @@ from torch import Tensor
 
 from infoplane.activation_functions import activation_function
 from infoplane.settings import RunSettings
+from infoplane.training import products
 from infoplane.training.layout import CACHE_LINE, Layout, aligned
 
 BATCH_NORMALISATION_EPSILON = 1e-5
 BATCH_NORMALISATION_MOMENTUM = 0.1
 EVALUATION_WIDTH = {"cpu": 512, "cuda": 8192}
 """Samples at a time where nothing is trained; on the CPU few enough to stay in the cache."""
+
+
+def is_narrow(units: int, columns: int, device: torch.device) -> bool:
+    """Whether a layer's products are those of products.py."""
+    return device.type == "cpu" and max(units, columns) <= products.WIDEST
 
 
 class SampleTable:
@@ -47,6 +56,9 @@ class SampleTable:
         rows[:, features] = 1
         rows[np.arange(samples), self.first_label + labels] = 1
         self.rows = torch.from_numpy(rows).to(device)
+        # Narrow samples are gathered column by column, as the products want them, without what fills up a row.
+        used = rows.T[: self.first_label + self.classes]
+        self.by_column = np.ascontiguousarray(used) if is_narrow(1, self.columns, device) else None
         self.device_labels = torch.from_numpy(np.array(labels, dtype=np.int64)).to(device)
 
     def __len__(self) -> int:
@@ -81,9 +93,12 @@ class Workspace:
             shared = torch.zeros(seeds * max(units) * self.width, device=device)
             return [shared[: seeds * n * self.width].view(seeds, n, self.width) for n in units]
 
-        self.rows = torch.zeros(seeds if training else 1, self.width, table.rows.shape[1], device=device)
+        distinct, columns = seeds if training else 1, table.rows.shape[1]
+        if table.by_column is None:
+            self.rows = torch.zeros(distinct, self.width, columns, device=device)
+        else:
+            self.rows = torch.zeros(distinct, columns, self.width).transpose(1, 2)
         rows = self.rows.expand(seeds, -1, -1)
-        self.flat_rows = self.rows.view(-1, self.rows.shape[2])
         self.samples = rows[:, :, : table.columns]
         self.targets = rows[:, :, table.first_label : table.first_label + table.classes].transpose(1, 2)
         # What a layer hands on has rows for the columns of the next layer's matrix: after its units one of ones, the
@@ -104,19 +119,32 @@ class Workspace:
             for function, buffer in zip(functions, scratch(hidden), strict=True)
         ]
         self.net_input += buffers(layout.sizes[-1:])
+        # What the products of each layer give.
+        self.linear = self.net_input
         if settings.batch_normalisation:
-            self.linear = scratch(hidden)
+            self.linear = [*scratch(hidden), self.net_input[-1]]
+        self.below_place = [products.place(tensor) for tensor in self.below]
+        self.linear_place = [products.place(tensor) for tensor in self.linear]
         if not training:
             return
         self.keep = buffers(hidden) if self.dropout else []
         self.gradient = scratch(layout.sizes[1:])
         self.gradient_activity = scratch(hidden)
+        self.gradient_place = [products.place(tensor) for tensor in self.gradient]
+        self.gradient_activity_place = [products.place(tensor) for tensor in self.gradient_activity]
         weight = torch.zeros(self.width)
         weight[:count] = 1 / count
         self.sample_weight = weight.to(device)
         if settings.batch_normalisation:
             self.normalised = buffers(hidden)
             self.inverse_deviation: list[Tensor] = [torch.empty(0)] * len(hidden)
+
+    def gather(self, table: SampleTable, order: Tensor) -> None:
+        """Fills `rows` with the samples `order`, int32 (seeds, width), of a table like the one it was made with."""
+        if table.by_column is None:
+            torch.index_select(table.rows, 0, order.view(-1), out=self.rows.view(-1, self.rows.shape[2]))
+        else:
+            products.gather(table.by_column, order.numpy(), self.rows.transpose(1, 2).numpy())
 
 
 class Network:
@@ -147,6 +175,13 @@ class Network:
             matrix[:, :, :inputs].transpose(1, 2)
             for matrix, inputs in zip(self._matrix, layout.sizes[:-1], strict=True)
         ]
+        self._is_narrow = [
+            is_narrow(units, columns, device) for units, columns in zip(layout.sizes[1:], layout.columns, strict=True)
+        ]
+        self._matrix_place, self._matrix_gradient_place, self._transposed_place = (
+            [products.place(tensor) for tensor in tensors]
+            for tensors in (self._matrix, self._matrix_gradient, self._weights_transposed)
+        )
         self._slopes, self._slopes_gradient = (
             layers(views, "slopes", hidden) for views in (self.parameters, self.gradients)
         )
@@ -178,8 +213,7 @@ class Network:
         normalise = self.settings.batch_normalisation
         for index, function in enumerate(self.functions):
             net_input = workspace.net_input[index]
-            linear = workspace.linear[index] if normalise else net_input
-            torch.bmm(self._matrix[index], workspace.below[index], out=linear)
+            self._multiply(workspace, index)
             if normalise:
                 self._normalise(workspace, index, training=training)
             activity = workspace.activity[index]
@@ -188,7 +222,36 @@ class Network:
                 activity.copy_(result)
             if workspace.dropout:
                 torch.mul(activity, workspace.keep[index], out=workspace.handed_on[index])
-        return torch.bmm(self._matrix[-1], workspace.below[-1], out=workspace.net_input[-1])
+        self._multiply(workspace, len(self.functions))
+        return workspace.net_input[-1]
+
+    def _multiply(self, workspace: Workspace, index: int) -> None:
+        """What one layer's matrix gives of what comes in."""
+        if self._is_narrow[index]:
+            seeds, inputs, units = self.layout.seeds, self.layout.sizes[index], self.layout.sizes[index + 1]
+            matrix, below, out = self._matrix_place[index], workspace.below_place[index], workspace.linear_place[index]
+            products.multiply(matrix, below, out, seeds, units, inputs + 1, workspace.width)
+        else:
+            torch.bmm(self._matrix[index], workspace.below[index], out=workspace.linear[index])
+
+    def _multiply_backward(self, workspace: Workspace, index: int) -> None:
+        """The gradient by one layer's matrix and, but for the first layer, by what came in."""
+        if self._is_narrow[index]:
+            seeds, inputs, units = self.layout.seeds, self.layout.sizes[index], self.layout.sizes[index + 1]
+            gradient, below, width = workspace.gradient_place[index], workspace.below_place[index], workspace.width
+            out = self._matrix_gradient_place[index]
+            products.multiply_transposed(gradient, below, out, seeds, units, inputs + 1, width)
+            if index > 0:
+                out = workspace.gradient_activity_place[index - 1]
+                products.multiply(self._transposed_place[index], gradient, out, seeds, inputs, units, width)
+            return
+        gradient_by_sum = workspace.gradient[index]
+        torch.bmm(gradient_by_sum, workspace.below_transposed[index], out=self._matrix_gradient[index])
+        if index == 0:
+            # Behind the bias the rows may hold labels (SampleTable); these columns are no parameters.
+            self._first_gradient_filling.zero_()
+        else:
+            torch.bmm(self._weights_transposed[index], gradient_by_sum, out=workspace.gradient_activity[index - 1])
 
     def evaluate(self, table: SampleTable, workspace: Workspace) -> Iterator[tuple[int, int, Tensor]]:
         """Passes all samples of a table through the networks in evaluation mode, a width at a time.
@@ -208,15 +271,10 @@ class Network:
         torch.ops.aten._softmax.out(workspace.net_input[-1], 1, False, out=gradient)
         gradient.sub_(workspace.targets).mul_(workspace.sample_weight)
         for index in range(self.layout.layers - 1, -1, -1):
-            gradient = workspace.gradient[index]
             if index < self.layout.layers - 1 and self.settings.batch_normalisation:
-                gradient = self._normalise_backward(workspace, index)
-            torch.bmm(gradient, workspace.below_transposed[index], out=self._matrix_gradient[index])
-            if index == 0:
-                # Behind the bias the rows may hold labels (SampleTable); these columns are no parameters.
-                self._first_gradient_filling.zero_()
-            else:
-                torch.bmm(self._weights_transposed[index], gradient, out=workspace.gradient_activity[index - 1])
+                self._normalise_backward(workspace, index)
+            self._multiply_backward(workspace, index)
+            if index > 0:
                 self._activation_backward(workspace, index - 1)
 
     def _activation_backward(self, workspace: Workspace, index: int) -> None:
@@ -260,7 +318,7 @@ class Network:
         self._running_mean[index].lerp_(mean.squeeze(2), momentum)
         self._running_variance[index].lerp_(variance.squeeze(2).mul_(unbiased), momentum)
 
-    def _normalise_backward(self, workspace: Workspace, index: int) -> Tensor:
+    def _normalise_backward(self, workspace: Workspace, index: int) -> None:
         gradient, normalised = workspace.gradient[index], workspace.normalised[index]
         scratch = workspace.gradient_activity[index]
         torch.sum(gradient, 2, out=self._shift_gradient[index])
@@ -270,4 +328,4 @@ class Network:
         scale = self._scale[index].unsqueeze(2) * workspace.inverse_deviation[index]
         torch.mul(normalised, self._scale_gradient[index].unsqueeze(2), out=scratch)
         scratch.add_(self._shift_gradient[index].unsqueeze(2)).mul_(workspace.sample_weight)
-        return gradient.sub_(scratch).mul_(scale)
+        gradient.sub_(scratch).mul_(scale)
