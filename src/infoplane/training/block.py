@@ -21,6 +21,7 @@ from infoplane.training.initialisation import DROPOUT, SAMPLE_ORDER, initial_par
 from infoplane.training.layout import Layout
 from infoplane.training.network import EVALUATION_WIDTH, Network, SampleTable, Workspace
 from infoplane.training.optimisers import make_optimiser
+from infoplane.training.orders import Orders
 from infoplane.training.record import GRADIENT_STATISTICS, HISTORY, TrainingRecord, row_norms
 from infoplane.training.threads import lanes, one_thread_each
 
@@ -65,7 +66,7 @@ class Shard:
         )
         penalised = self.layout.penalised(settings.penalised_layers, device)
         self.optimiser = make_optimiser(settings, self.network.flat, penalised)
-        self.order_streams = [stream(settings.study_seed, seed, SAMPLE_ORDER) for seed in self.seeds]
+        self.sample_orders = Orders([stream(settings.study_seed, seed, SAMPLE_ORDER) for seed in self.seeds])
         self.dropout_streams = [stream(settings.study_seed, seed, DROPOUT) for seed in self.seeds]
         self.diverged = torch.full((len(self.seeds),), -1, dtype=torch.int64, device=device)
         self._make_buffers(workspaces)
@@ -94,15 +95,16 @@ class Shard:
         if settings.record_gradients:
             self.gradient_mean, self.gradient_square = (self.layout.zeros(self.device) for _ in range(2))
         self._shuffled = len(self.batches) > 1
-        if not self._shuffled:
-            self._draw(np.tile(np.arange(samples), (len(self.seeds), 1)))
+        self._permutations = np.tile(np.arange(samples, dtype=np.int32), (len(self.seeds), 1))
+        self._set_order()
         self._epochs_run = 0
         self._graph: Any = None
 
-    def _draw(self, permutations: NDArray[np.int64]) -> None:
+    def _set_order(self) -> None:
+        """Deals the permutations out to the batches."""
         start = 0
         for workspace, order in zip(self.batches, self.host_orders, strict=True):
-            order[:, : workspace.count] = permutations[:, start : start + workspace.count]
+            order[:, : workspace.count] = self._permutations[:, start : start + workspace.count]
             start += workspace.count
         if self.device.type != "cpu":
             self.order.copy_(self.host_order)
@@ -120,7 +122,8 @@ class Shard:
     def run_epoch(self, epoch: int, *, gradients: bool) -> None:
         """Trains epoch number `epoch` (the first is 1); with `gradients`, gathers their mean and deviation."""
         if self._shuffled:
-            self._draw(np.stack([generator.permutation(len(self.train)) for generator in self.order_streams]))
+            self.sample_orders.draw(self._permutations)
+            self._set_order()
         done = (epoch - 1) * len(self.batches)
         self.coefficients.copy_(torch.from_numpy(self.optimiser.coefficients(done, len(self.batches))))
         if gradients or not self._can_capture():
@@ -208,8 +211,9 @@ class Shard:
         for kind, flat in self.optimiser.state.items():
             for name, view in self.layout.public(flat).items():
                 arrays[f"optimiser/{kind}/{name}"] = view.cpu().numpy().copy()
-        for name, generators in (("order", self.order_streams), ("dropout", self.dropout_streams)):
-            arrays[f"streams/{name}"] = np.array([json.dumps(one.bit_generator.state) for one in generators])
+        dropout = [generator.bit_generator.state for generator in self.dropout_streams]
+        for name, states in (("order", self.sample_orders.state), ("dropout", dropout)):
+            arrays[f"streams/{name}"] = np.array([json.dumps(state) for state in states])
         arrays["diverged"] = self.diverged.cpu().numpy().copy()
         return arrays
 
@@ -221,9 +225,9 @@ class Shard:
         for kind, flat in self.optimiser.state.items():
             for name, view in self.layout.public(flat).items():
                 view.copy_(torch.from_numpy(arrays[f"optimiser/{kind}/{name}"]))
-        for name, generators in (("order", self.order_streams), ("dropout", self.dropout_streams)):
-            for generator, text in zip(generators, arrays[f"streams/{name}"], strict=True):
-                generator.bit_generator.state = json.loads(str(text))
+        self.sample_orders.state = [json.loads(str(text)) for text in arrays["streams/order"]]
+        for generator, text in zip(self.dropout_streams, arrays["streams/dropout"], strict=True):
+            generator.bit_generator.state = json.loads(str(text))
         self.diverged = torch.from_numpy(arrays["diverged"]).to(self.device)
 
 
