@@ -88,9 +88,11 @@ def test_what_is_not_finite_stays_so(value):
     assert (torch.isfinite(gradient[0]).all(0) == (torch.arange(4) != 2)).all()
 
 
-def test_gather():
-    columns, order = draw(5, 100).numpy(), np.random.default_rng(0).integers(0, 100, (SEEDS, 64), dtype=np.int32)
-    out = np.full((SEEDS, 6, 64), UNTOUCHED, dtype=np.float32)
-    products.gather(columns, order, out)
-    assert np.array_equal(out[:, :5], columns[:, order].transpose(1, 0, 2))
-    assert (out[:, 5] == UNTOUCHED).all()
+@pytest.mark.parametrize("columns", [16, 48])
+def test_gather(columns):
+    table, order = draw(100, columns), np.random.default_rng(0).integers(0, 100, (SEEDS, 128), dtype=np.int32)
+    whole, out = roomy(torch.zeros(SEEDS, columns, 128))
+    products.gather(table.numpy(), order, products.place(out))
+    assert np.array_equal(out.numpy(), table.numpy()[order].transpose(0, 2, 1))
+    assert (whole[:, 0] == UNTOUCHED).all()
+    assert (whole[:, -2:] == UNTOUCHED).all()

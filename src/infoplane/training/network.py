@@ -56,9 +56,7 @@ class SampleTable:
         rows[:, features] = 1
         rows[np.arange(samples), self.first_label + labels] = 1
         self.rows = torch.from_numpy(rows).to(device)
-        # Narrow samples are gathered column by column, as the products want them, without what fills up a row.
-        used = rows.T[: self.first_label + self.classes]
-        self.by_column = np.ascontiguousarray(used) if is_narrow(1, self.columns, device) else None
+        self.is_narrow = is_narrow(1, self.columns, device)
         self.device_labels = torch.from_numpy(np.array(labels, dtype=np.int64)).to(device)
 
     def __len__(self) -> int:
@@ -94,10 +92,10 @@ class Workspace:
             return [shared[: seeds * n * self.width].view(seeds, n, self.width) for n in units]
 
         distinct, columns = seeds if training else 1, table.rows.shape[1]
-        if table.by_column is None:
-            self.rows = torch.zeros(distinct, self.width, columns, device=device)
-        else:
+        if table.is_narrow:  # stored column by column, as the products want it
             self.rows = torch.zeros(distinct, columns, self.width).transpose(1, 2)
+        else:
+            self.rows = torch.zeros(distinct, self.width, columns, device=device)
         rows = self.rows.expand(seeds, -1, -1)
         self.samples = rows[:, :, : table.columns]
         self.targets = rows[:, :, table.first_label : table.first_label + table.classes].transpose(1, 2)
@@ -141,10 +139,10 @@ class Workspace:
 
     def gather(self, table: SampleTable, order: Tensor) -> None:
         """Fills `rows` with the samples `order`, int32 (seeds, width), of a table like the one it was made with."""
-        if table.by_column is None:
-            torch.index_select(table.rows, 0, order.view(-1), out=self.rows.view(-1, self.rows.shape[2]))
+        if table.is_narrow:
+            products.gather(table.rows.numpy(), order.numpy(), products.place(self.rows.transpose(1, 2)))
         else:
-            products.gather(table.by_column, order.numpy(), self.rows.transpose(1, 2).numpy())
+            torch.index_select(table.rows, 0, order.view(-1), out=self.rows.view(-1, self.rows.shape[2]))
 
 
 class Network:

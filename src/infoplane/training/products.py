@@ -262,11 +262,51 @@ def multiply_transposed(gradient, below, out, seeds, units, columns, samples):  
                 )  # type: ignore[call-arg]
 
 
-@compiled(types.Array(types.float32, 2, "C"), types.Array(types.int32, 2, "C"), types.Array(types.float32, 3, "C"))
-def gather(columns, order, out):  # type: ignore[no-untyped-def]
-    """Gives each seed its samples, out[s, c, i] = columns[c, order[s, i]], in the first columns of `out`."""
+@intrinsic
+def _transpose_rows(typingctx, table, row, order, out, unit_out):  # type: ignore[no-untyped-def]
+    """out[c, i] = table[order[i], c] for as many samples and columns as a vector has lanes."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        table, row, order, out, unit_out = arguments
+        rows = []
+        for lane in range(_LANES):
+            index = builder.load(_pointer(builder, builder.add(order, _number(4 * lane)), _INT32))
+            rows.append(_load(builder, builder.add(table, builder.mul(builder.zext(index, _INT64), row))))
+        # A matrix in four quarters is transposed by exchanging two of them and transposing each; this begins with
+        # quarters of one number.
+        indices = ir.VectorType(_INT32, _LANES)
+        distance = 1
+        while distance < _LANES:
+            low = [lane if not lane & distance else _LANES + lane - distance for lane in range(_LANES)]
+            high = [lane + distance if not lane & distance else _LANES + lane for lane in range(_LANES)]
+            for first in range(_LANES):
+                if not first & distance:
+                    a, b = rows[first], rows[first + distance]
+                    rows[first] = builder.shuffle_vector(a, b, ir.Constant(indices, low))
+                    rows[first + distance] = builder.shuffle_vector(a, b, ir.Constant(indices, high))
+            distance *= 2
+        for vector in rows:
+            _store(builder, vector, out)
+            out = builder.add(out, unit_out)
+        return context.get_dummy_value()
+
+    return types.none(*[types.int64] * 5), generate
+
+
+@compiled(types.Array(types.float32, 2, "C"), types.Array(types.int32, 2, "C"), _PLACE)
+def gather(table, order, out):  # type: ignore[no-untyped-def]
+    """Gives each seed its samples, out[s, c, i] = table[order[s, i], c]; `out` is a place.
+
+    The columns of the table are a multiple of 16, and no index may be negative or beyond the table.
+    """
+    columns, row = table.shape[1], table.strides[0]
     for seed in range(len(order)):
-        for column in range(len(columns)):
-            source, target, indices = columns[column], out[seed, column], order[seed]
-            for sample in range(len(indices)):
-                target[sample] = source[indices[sample]]
+        for sample in range(0, order.shape[1], _LANES):
+            for column in range(0, columns, _LANES):
+                _transpose_rows(
+                    table.ctypes.data + 4 * column,
+                    row,
+                    order.ctypes.data + seed * order.strides[0] + 4 * sample,
+                    out[0] + seed * out[1] + column * out[2] + 4 * sample,
+                    out[2],
+                )  # type: ignore[call-arg]
