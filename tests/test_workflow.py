@@ -153,8 +153,12 @@ AGGREGATES = {
     "compression",
     "compression_summary",
     "correlation",
+    "effects",
+    "variance_components",
+    "seeds_needed",
+    "phases",
 }
-STATISTICS = {"information_table", "compression", "compression_summary", "correlation", "figure"}
+STATISTICS = AGGREGATES - {"training_table", "layers_table"} | {"figure"}
 
 
 @pytest.mark.parametrize(
@@ -172,7 +176,13 @@ STATISTICS = {"information_table", "compression", "compression_summary", "correl
             AGGREGATES | {"figure"},
         ),
         ("seeds", 6, {"train": 3, "activations": 3, "information": 6}, AGGREGATES | {"figure"}),
-        ("statistics/confidence", 0.9, {}, {"compression_summary", "correlation", "figure"}),
+        (
+            "statistics/confidence",
+            0.9,
+            {},
+            STATISTICS - {"information_table", "compression"},
+        ),
+        ("statistics/interval_width", 0.2, {}, {"seeds_needed"}),
         # how it is run is not what is computed
         ("device", "auto", {}, set()),
         ("keep_activations", False, {}, set()),

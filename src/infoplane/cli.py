@@ -80,6 +80,32 @@ def _correlation(given: argparse.Namespace) -> None:
     correlation_table(given.compression, given.confidence, given.resamples, given.resampling_seed, given.output)
 
 
+def _effects(given: argparse.Namespace) -> None:
+    from infoplane.stages.statistics import effects_table
+
+    effects_table(given.compression, given.confidence, given.resamples, given.resampling_seed, given.output)
+
+
+def _components(given: argparse.Namespace) -> None:
+    from infoplane.stages.statistics import components_table
+
+    components_table(given.compression, given.confidence, given.output)
+
+
+def _seeds(given: argparse.Namespace) -> None:
+    from infoplane.stages.statistics import seeds_table
+
+    seeds_table(given.compression, given.confidence, given.resamples, given.resampling_seed, given.width, given.output)
+
+
+def _phases(given: argparse.Namespace) -> None:
+    from infoplane.stages.statistics import phases_table
+
+    phases_table(
+        given.information, given.training, given.confidence, given.resamples, given.resampling_seed, given.output
+    )
+
+
 def _figure(given: argparse.Namespace) -> None:
     from infoplane.stages.figures import figure
 
@@ -127,19 +153,27 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--blocks", nargs="+", required=True)
         command.add_argument("--estimators", nargs="+", default=[""])
 
-    compression = add("compression", _compression, "measure compression")
-    compression.add_argument("--information", type=Path, required=True)
-    compression.add_argument("--training", type=Path, required=True)
+    for name, call, description in (
+        ("compression", _compression, "measure compression"),
+        ("phases", _phases, "locate the phases of the mean trajectory"),
+    ):
+        command = add(name, call, description)
+        command.add_argument("--information", type=Path, required=True)
+        command.add_argument("--training", type=Path, required=True)
 
     for name, call, description in (
         ("compression-summary", _summary, "summarise compression over seeds"),
         ("correlation", _correlation, "correlate compression with generalisation"),
+        ("effects", _effects, "compare runs with a penalty with those without"),
+        ("variance-components", _components, "divide variance between activation functions and seeds"),
+        ("seeds-needed", _seeds, "say how many seeds an interval takes"),
     ):
-        command = add(name, call, description)
-        command.add_argument("--compression", type=Path, required=True)
-        command.add_argument("--confidence", type=float, default=0.95)
+        add(name, call, description).add_argument("--compression", type=Path, required=True)
+    commands.choices["seeds-needed"].add_argument("--width", type=float, default=0.1, help="of the interval")
 
-    for name in ("correlation",):
+    for name in ("compression-summary", "correlation", "effects", "variance-components", "seeds-needed", "phases"):
+        commands.choices[name].add_argument("--confidence", type=float, default=0.95)
+    for name in ("correlation", "effects", "seeds-needed", "phases"):
         commands.choices[name].add_argument("--resamples", type=int, default=2000, help="of bootstrap and permutation")
         commands.choices[name].add_argument("--resampling-seed", type=int, default=0)
 

@@ -39,6 +39,7 @@ class Study:
     confidence: float
     resamples: int
     resampling_seed: int
+    interval_width: float
     figures: tuple[str, ...]
 
     @property
@@ -92,6 +93,7 @@ def _expand(config: Mapping[str, Any]) -> Study:
         confidence=float(config["statistics"]["confidence"]),
         resamples=int(config["statistics"]["resamples"]),
         resampling_seed=int(config["statistics"]["resampling_seed"]),
+        interval_width=float(config["statistics"]["interval_width"]),
         figures=_figures(config["figures"]),
     )
 

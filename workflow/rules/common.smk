@@ -35,6 +35,10 @@ TABLES = {
     "compression": f"{RESULTS}/tables/compression.csv",
     "compression_summary": f"{RESULTS}/tables/compression_summary.csv",
     "correlation": f"{RESULTS}/tables/correlation.csv",
+    "effects": f"{RESULTS}/tables/effects.csv",
+    "variance_components": f"{RESULTS}/tables/variance_components.csv",
+    "seeds_needed": f"{RESULTS}/tables/seeds_needed.csv",
+    "phases": f"{RESULTS}/tables/phases.csv",
 }
 LOG = f"{RESULTS}/logs"
 BENCHMARK = f"{RESULTS}/benchmarks"

@@ -72,3 +72,114 @@ rule correlation:
     shell:
         "python -m infoplane correlation --compression {input.compression} --confidence {params.confidence} "
         "--resamples {params.resamples} --resampling-seed {params.seed} --output {output.table} > {log} 2>&1"
+
+
+rule effects:
+    input:
+        compression=table("compression"),
+        provenance=table("compression", ".provenance.json"),
+    output:
+        table=table("effects"),
+        provenance=table("effects", ".provenance.json"),
+    log:
+        f"{LOG}/statistics/effects.log",
+    benchmark:
+        f"{BENCHMARK}/statistics/effects.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        code=code("statistics:effects_table"),
+        confidence=study.confidence,
+        resamples=study.resamples,
+        seed=study.resampling_seed,
+    shell:
+        "python -m infoplane effects --compression {input.compression} "
+        "--confidence {params.confidence} --resamples {params.resamples} --resampling-seed {params.seed} "
+        "--output {output.table} > {log} 2>&1"
+
+
+rule variance_components:
+    input:
+        compression=table("compression"),
+        provenance=table("compression", ".provenance.json"),
+    output:
+        table=table("variance_components"),
+        provenance=table("variance_components", ".provenance.json"),
+    log:
+        f"{LOG}/statistics/variance_components.log",
+    benchmark:
+        f"{BENCHMARK}/statistics/variance_components.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        code=code("statistics:components_table"),
+        confidence=study.confidence,
+    shell:
+        "python -m infoplane variance-components --compression {input.compression} "
+        "--confidence {params.confidence} "
+        "--output {output.table} > {log} 2>&1"
+
+
+rule seeds_needed:
+    input:
+        compression=table("compression"),
+        provenance=table("compression", ".provenance.json"),
+    output:
+        table=table("seeds_needed"),
+        provenance=table("seeds_needed", ".provenance.json"),
+    log:
+        f"{LOG}/statistics/seeds_needed.log",
+    benchmark:
+        f"{BENCHMARK}/statistics/seeds_needed.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        code=code("statistics:seeds_table"),
+        confidence=study.confidence,
+        resamples=study.resamples,
+        seed=study.resampling_seed,
+        width=study.interval_width,
+    shell:
+        "python -m infoplane seeds-needed --compression {input.compression} "
+        "--confidence {params.confidence} --resamples {params.resamples} --resampling-seed {params.seed} --width {params.width} "
+        "--output {output.table} > {log} 2>&1"
+
+
+rule phases:
+    input:
+        information=table("information"),
+        training=table("training"),
+    output:
+        table=table("phases"),
+        provenance=table("phases", ".provenance.json"),
+    log:
+        f"{LOG}/statistics/phases.log",
+    benchmark:
+        f"{BENCHMARK}/statistics/phases.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=20,
+    params:
+        code=code("statistics:phases_table"),
+        confidence=study.confidence,
+        resamples=study.resamples,
+        seed=study.resampling_seed,
+    shell:
+        "python -m infoplane phases --information {input.information} --training {input.training} "
+        "--confidence {params.confidence} --resamples {params.resamples} --resampling-seed {params.seed} "
+        "--output {output.table} > {log} 2>&1"

@@ -1,4 +1,4 @@
-"""Stage `statistics`: tables of training and information -> compression, its summary, and correlations."""
+"""Stage `statistics`: tables of training and information -> compression, and what the study says of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ from pathlib import Path
 
 from infoplane import storage
 from infoplane.provenance import provenance
-from infoplane.statistics import compression, compression_summary, correlation
+from infoplane.statistics import (
+    compression,
+    compression_summary,
+    correlation,
+    effects,
+    phases,
+    seeds_needed,
+    variance_components,
+)
 
 
 def compression_table(information: Path, training: Path, output: Path) -> None:
@@ -26,6 +34,43 @@ def correlation_table(compression_path: Path, confidence: float, resamples: int,
     settings = {"confidence": confidence, "resamples": resamples, "resampling_seed": seed}
     table = correlation(storage.read_table(compression_path), confidence=confidence, number=resamples, seed=seed)
     storage.write_table(table, output, {**_from(compression_path), **settings})
+
+
+def effects_table(compression_path: Path, confidence: float, resamples: int, seed: int, output: Path) -> None:
+    """Every run with a penalty against the run without."""
+    settings = {"confidence": confidence, "resamples": resamples, "resampling_seed": seed}
+    table = effects(storage.read_table(compression_path), confidence=confidence, number=resamples, seed=seed)
+    storage.write_table(table, output, {**_from(compression_path), **settings})
+
+
+def components_table(compression_path: Path, confidence: float, output: Path) -> None:
+    """Variance of compression between activation functions and between seeds."""
+    table = variance_components(storage.read_table(compression_path), confidence=confidence)
+    storage.write_table(table, output, {**_from(compression_path), "confidence": confidence})
+
+
+def seeds_table(
+    compression_path: Path, confidence: float, resamples: int, seed: int, width: float, output: Path
+) -> None:
+    """Spread over seeds, and how many of them an interval of a given width takes."""
+    settings = {"confidence": confidence, "resamples": resamples, "resampling_seed": seed, "interval_width": width}
+    table = seeds_needed(
+        storage.read_table(compression_path), width=width, confidence=confidence, number=resamples, seed=seed
+    )
+    storage.write_table(table, output, {**_from(compression_path), **settings})
+
+
+def phases_table(information: Path, training: Path, confidence: float, resamples: int, seed: int, output: Path) -> None:
+    """Where the mean trajectory of I(T;X) peaks, how far it rises and falls."""
+    settings = {"confidence": confidence, "resamples": resamples, "resampling_seed": seed}
+    table = phases(
+        storage.read_table(information),
+        storage.read_table(training),
+        confidence=confidence,
+        number=resamples,
+        seed=seed,
+    )
+    storage.write_table(table, output, {**_from(information), **settings})
 
 
 def _from(path: Path) -> dict[str, object]:

@@ -1,12 +1,15 @@
-"""Compression per seed, its summary over seeds, and its correlation with generalisation.
+"""Compression per seed, its summary over seeds, its correlation with generalisation, and what it depends on.
 
 Pure functions of tidy data frames: `compression` makes one row per run, seed, layer, estimator and bound out
-of the trajectories; `compression_summary` and `correlation` read its result.
+of the trajectories; the others read its result, but for `phases`, which reads the trajectories.
 """
 
 from infoplane.statistics.compression import MEASURES, compression
 from infoplane.statistics.correlation import GENERALISATION, correlation
+from infoplane.statistics.effects import effects
 from infoplane.statistics.intervals import mean_intervals
+from infoplane.statistics.phases import phases
+from infoplane.statistics.seeds import seeds_needed, variance_components
 from infoplane.statistics.summary import compression_summary
 
 __all__ = [
@@ -15,5 +18,9 @@ __all__ = [
     "compression",
     "compression_summary",
     "correlation",
+    "effects",
     "mean_intervals",
+    "phases",
+    "seeds_needed",
+    "variance_components",
 ]

@@ -1,0 +1,106 @@
+"""Fitting and compression phases of the mean trajectory over seeds: where I(T;X) peaks, how far it rises and falls."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from infoplane.statistics.compression import RESOLUTION
+from infoplane.statistics.frames import SERIES, SERIES_DETAILS, require_columns, settings_columns
+from infoplane.statistics.resampling import FEWEST_FOR_INTERVAL, Floats, bca_interval, resamples
+
+# Of the mean trajectory: bits gained up to the maximum, bits lost from there to the end, and the distance between
+# its largest and smallest value as a share of the largest (0: flat).
+QUANTITIES = ("rise", "fall", "extent")
+
+
+def phases(
+    information: pd.DataFrame,
+    training: pd.DataFrame,
+    *,
+    end_share: float = 0.1,
+    ceiling_tolerance: float = 0.01,
+    confidence: float = 0.95,
+    number: int = 2000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """The phases of I(T;X), averaged over seeds, with bootstrap intervals over seeds.
+
+    One row per run, layer, estimator and bound. Columns: the settings, layer, estimator, bound, n_layers, method,
+    assumption, h_x, h_y, n (seeds that did not diverge and lack no epoch), n_at_ceiling (of them: within
+    `ceiling_tolerance` bits of H(X) at every epoch), epoch_of_maximum of the mean trajectory with
+    epoch_of_maximum_lower and _upper (percentiles of the bootstrap: an epoch is a place in a list), rise, fall (bits)
+    and extent (share) as in `QUANTITIES` with their _lower and _upper (BCa); the end is the mean of the last
+    `end_share` of the epochs. status and interval_status are "ok" or "not estimable: ..."; where all seeds are at the
+    ceiling a phase cannot show and status is "uninformative: ...".
+    """
+    needed = ["run", "seed", "epoch", "layer", *SERIES, *SERIES_DETAILS, "i_tx"]
+    require_columns(information, needed, "information")
+    require_columns(training, ["run", "seed", "diverged_epoch"], "training")
+    ends = training.groupby(["run", "seed"], observed=True)["diverged_epoch"].max()
+    diverged = {(str(run), int(number)) for run, number in ends.index[ends.to_numpy() >= 0]}
+    described = [*settings_columns(information), "layer", *SERIES, *SERIES_DETAILS]
+    rows = []
+    for (run, *_), group in information.groupby(["run", "layer", *SERIES], sort=False, observed=True):
+        first = dict(zip(described, group[described].iloc[0], strict=True))
+        table = group.set_index(["seed", "epoch"])["i_tx"].unstack("epoch").sort_index()  # noqa: PD010
+        values = table[[(str(run), int(of)) not in diverged for of in table.index]].dropna().to_numpy(dtype=np.float64)
+        ceiling = int((values >= float(first["h_x"]) - ceiling_tolerance).all(axis=1).sum())
+        row: dict[str, object] = {**first, "n": len(values), "n_at_ceiling": ceiling}
+        if not len(values):
+            reason = f"not estimable: no seed of {len(table)} has every epoch"
+            rows.append({**row, "status": reason, "interval_status": reason})
+            continue
+        row["status"] = "ok"
+        if ceiling == len(values):
+            row["status"] = "uninformative: every seed is at the ceiling H(X) for the whole training"
+        epochs = table.columns.to_numpy(dtype=np.int64)
+        rows.append({**row, **_located(values, epochs, end_share, confidence, number, seed)})
+    numbers = [f"{name}{limit}" for name in ("epoch_of_maximum", *QUANTITIES) for limit in ("", "_lower", "_upper")]
+    return pd.DataFrame(rows, columns=[*described, "n", "n_at_ceiling", *numbers, "status", "interval_status"])
+
+
+def _located(
+    values: Floats, epochs: np.ndarray, end_share: float, confidence: float, number: int, seed: int
+) -> dict[str, object]:
+    n = len(values)
+    place, *found = of_mean_trajectories(np.ones((1, n)), values, end_share)
+    result: dict[str, object] = {"epoch_of_maximum": int(epochs[place[0]])}
+    result |= {name: float(value[0]) for name, value in zip(QUANTITIES, found, strict=True)}
+    if n < FEWEST_FOR_INTERVAL:
+        return result | {
+            "interval_status": f"not estimable: {n} seeds, {FEWEST_FOR_INTERVAL} are needed for a bootstrap interval"
+        }
+    drawn = resamples(n, number, seed)
+    places, *bootstrap = of_mean_trajectories(drawn.counts, values, end_share)
+    _, *jackknife = of_mean_trajectories(drawn.left_out, values, end_share)
+    tails = [(1 - confidence) / 2, (1 + confidence) / 2]
+    # Percentiles that are epochs themselves.
+    lower, upper = np.quantile(epochs[places], tails, method="inverted_cdf").tolist()
+    result |= {"epoch_of_maximum_lower": lower, "epoch_of_maximum_upper": upper}
+    problems: dict[str, None] = {}
+    for name, estimate, of_resamples, of_left_out in zip(QUANTITIES, found, bootstrap, jackknife, strict=True):
+        low, high, status = bca_interval(float(estimate[0]), of_resamples, of_left_out, n=n, confidence=confidence)
+        result |= {f"{name}_lower": low, f"{name}_upper": high}
+        if status != "ok":
+            problems[f"{name} {status}"] = None
+    return result | {"interval_status": "; ".join(problems) or "ok"}
+
+
+def of_mean_trajectories(
+    weights: Floats, values: Floats, end_share: float
+) -> tuple[np.ndarray, Floats, Floats, Floats]:
+    """Place of the maximum, rise, fall and extent of every weighted mean trajectory, each of shape (resamples,).
+
+    `weights` (resamples, seeds); `values` (seeds, epochs). The place is the first within 1e-9 bits of the maximum.
+    """
+    means = weights @ values / weights.sum(axis=1)[:, None]
+    largest = means.max(axis=1)
+    place = (means >= largest[:, None] - RESOLUTION).argmax(axis=1)
+    window = max(1, int(np.floor(values.shape[1] * end_share + 1e-9)))
+    smallest = means.min(axis=1)
+    extent = np.zeros(len(means))
+    np.divide(largest - smallest, largest, out=extent, where=largest > RESOLUTION)
+    rise = largest - means[:, 0]
+    fall = np.maximum(largest - means[:, -window:].mean(axis=1), 0.0)
+    return place, rise, fall, extent
