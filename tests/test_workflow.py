@@ -167,15 +167,15 @@ STATISTICS = AGGREGATES - {"training_table", "layers_table"} | {"figure"}
         # one setting: exactly the stages that depend on it
         ("estimators/ebab/bins", 20, {"information": 6}, STATISTICS),
         ("estimators/wide", {"method": "ebab", "bins": 100}, {"information": 6}, STATISTICS),
-        ("runs/relu_l2/l2", 0.02, {"train": 2, "activations": 2, "information": 4}, AGGREGATES | {"figure"}),
-        ("runs/elu", {"activation": "elu"}, {"train": 2, "activations": 2, "information": 4}, AGGREGATES | {"figure"}),
+        ("runs/relu_l2/l2", 0.02, {"train": 2, "activations": 2, "information": 8}, AGGREGATES | {"figure"}),
+        ("runs/elu", {"activation": "elu"}, {"train": 2, "activations": 2, "information": 8}, AGGREGATES | {"figure"}),
         (
             "defaults/learning_rate",
             0.001,
-            {"train": 6, "activations": 6, "information": 12},
+            {"train": 6, "activations": 6, "information": 24},
             AGGREGATES | {"figure"},
         ),
-        ("seeds", 6, {"train": 3, "activations": 3, "information": 6}, AGGREGATES | {"figure"}),
+        ("seeds", 6, {"train": 3, "activations": 3, "information": 12}, AGGREGATES | {"figure"}),
         (
             "statistics/confidence",
             0.9,
@@ -209,6 +209,93 @@ def test_a_change_reruns_exactly_what_depends_on_it(smoke, config, tmp_path, pat
     heavy = {rule: count for rule, count in planned.items() if rule in ("train", "activations", "information")}
     assert heavy == jobs
     assert set(planned) - set(heavy) == aggregates
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new", "jobs", "others"),
+    [
+        ("estimators/ebab.py", "\ndef ", "\n# a comment\ndef ", {}, set()),
+        ("estimators/ebab.py", "\nMETHOD = ", "\nMETHOD = 1 and ", {"information": 6}, STATISTICS),
+        (
+            "stages/train.py",
+            "made_with = ",
+            "made_with = 1 and ",
+            {"train": 6, "activations": 6, "information": 24},
+            AGGREGATES | {"figure"},
+        ),
+        (
+            "training/activities.py",
+            "def layer_activities(",
+            "layer_activities = None\n\n\ndef layer_activities(",
+            {"activations": 6, "information": 24},
+            AGGREGATES - {"training_table"} | {"figure"},
+        ),
+        ("stages/information.py", "_SLAB_BYTES = 64", "_SLAB_BYTES = 32", {"information": 24}, STATISTICS),
+        ("stages/statistics.py", "table = correlation(", "table = 1 and correlation(", {}, {"correlation", "figure"}),
+        ("figures/style.py", "\nGRID = ", "\nGRID = 1 and ", {}, {"figure"}),
+        ("cli.py", "def main(", "x = 1\n\n\ndef main(", {}, set()),
+    ],
+)
+def test_an_edit_of_the_code_reruns_exactly_what_uses_it(smoke, module, old, new, jobs, others):
+    path = smoke.folder / "src/infoplane" / module
+    text = path.read_text()
+    assert old in text
+    try:
+        path.write_text(text.replace(old, new, 1))
+        planned = smoke.planned("--configfile", SMOKE)
+    finally:
+        path.write_text(text)
+    assert {rule: count for rule, count in planned.items() if rule in ("train", "activations", "information")} == jobs
+    # A figure that no changed table feeds is not drawn again, so that correlation may need none.
+    assert set(planned) - set(jobs) | {"figure"} == others | {"figure"}
+    assert smoke.planned("--configfile", SMOKE) == {}
+
+
+def test_threads_memory_and_touching_small_files_rerun_nothing(smoke, results):
+    # Snakemake compares inputs of up to a megabyte by their content; a dump, which is larger, by its time.
+    for path in (results / "weights").rglob("*.h5"):
+        path.touch()
+    resources = ["--set-threads", "train=2", "--set-resources", "train:mem_mb=999", "information:runtime=5"]
+    assert smoke.planned("--configfile", SMOKE, *resources) == {}
+
+
+def test_a_fresh_checkout_takes_copied_results_for_finished(smoke, checkout):
+    shutil.copytree(smoke.folder / "results", checkout.folder / "results")
+    assert checkout.planned("--configfile", SMOKE) == {}
+
+
+def test_a_smaller_study_leaves_files_that_are_named_and_removed_only_when_asked(smoke, config, checkout):
+    for folder in ("results", ".snakemake"):
+        shutil.copytree(smoke.folder / folder, checkout.folder / folder)
+    smaller = copy.deepcopy(config)
+    del smaller["runs"]["relu_l2"]
+    smaller["figures"] = ["learning_curves"]
+    (checkout.folder / "smaller.yaml").write_text(yaml.safe_dump(smaller, sort_keys=False))
+    arguments = ("--configfile", "smaller.yaml")
+    done = checkout.snakemake(*arguments)
+    assert done.returncode == 0, done.stderr[-3000:]
+    left = [path for path in (checkout.folder / "results/smoke").rglob("*") if "relu_l2" in path.parts]
+    assert len([path for path in left if path.suffix in (".h5", ".parquet")]) == 2 * (2 + 1 + 4)
+    text = done.stdout + done.stderr
+    assert "Files in results/smoke that are no longer used: 14. `snakemake --cores 1 check` lists them" in text
+    listed = checkout.snakemake("check", *arguments).stdout
+    assert "results/smoke/weights/relu_l2/seeds_0-1.h5: the study no longer uses this file" in listed
+    removed = checkout.snakemake("clean", *arguments)
+    assert "removed results/smoke/weights/relu_l2/seeds_0-1.h5" in removed.stdout
+    assert not (checkout.folder / "results/smoke/weights/relu_l2").exists()
+    assert checkout.planned(*arguments) == {}
+    assert (
+        "every file is used and was made with the installed libraries" in checkout.snakemake("check", *arguments).stdout
+    )
+
+
+def test_results_made_with_another_version_are_named(smoke, checkout):
+    shutil.copytree(smoke.folder / "results", checkout.folder / "results")
+    path = checkout.folder / "results/smoke/weights/tanh/seeds_0-1.h5"
+    with h5py.File(path, "r+") as file:
+        file.attrs["provenance"] = json.dumps({**json.loads(file.attrs["provenance"]), "torch": "1.0.0"})
+    listed = checkout.snakemake("check", "--configfile", SMOKE).stdout
+    assert "results/smoke: 1 files were made with torch 1.0.0; installed is" in listed
 
 
 def test_a_changed_configuration_that_is_wrong_touches_nothing(smoke, results):
