@@ -14,8 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import llvmlite.binding  # type: ignore[import-untyped]
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 from torch import Tensor
@@ -35,19 +34,11 @@ def place(tensor: Tensor) -> Place:
     return tensor.data_ptr(), first, second, third
 
 
-def _has_wide_registers() -> bool:
-    try:
-        features = llvmlite.binding.get_host_cpu_features()
-    except RuntimeError:  # LLVM does not know this processor
-        return False
-    return bool(features.get("avx512f", False))
-
-
-# 32 registers of 16 numbers, or 16 of 8: the sums of a tile and what is added to them just fit.
-_WIDE = _has_wide_registers()
-_LANES = 16 if _WIDE else 8
+# The sums of a tile and what is added to them fit into the 16 registers of 8 numbers that most processors have.
+# Wider registers gain little here, and with one width these sums are the same bits on all of them.
+_LANES = 8
 _UNITS = 6  # of a tile of values, by two vectors of samples
-_ROWS, _COLUMNS = (4, 4) if _WIDE else (4, 3)  # of a tile of the gradient
+_ROWS, _COLUMNS = 4, 3  # of a tile of the gradient
 _VECTOR_BYTES = 4 * _LANES
 _STEP = 2 * _VECTOR_BYTES
 
