@@ -177,7 +177,7 @@ WHOLE = "a whole number of at least 1"
         ("seeds_per_job", 0, f"seeds_per_job is 0; it must be {WHOLE} and of at most 10000"),
         ("device", "gpu", 'device is "gpu"; it must be "auto", "cpu" or "cuda"'),
         ("keep_activations", "no", 'keep_activations is "no"; it must be true or false'),
-        ("seed", 3, "seed is not a key; allowed are defaults, device, * (did you mean seeds?)"),
+        ("seed", 3, "seed is not a key; allowed are claims, defaults, * (did you mean seeds?)"),
         ("runs", {}, "runs is empty; it must have at least one entry"),
         ("runs", None, "runs is null; it must be a section with keys"),
         ("runs/tanh", None, "runs.tanh is null; it must be a section with keys"),

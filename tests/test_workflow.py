@@ -157,6 +157,7 @@ AGGREGATES = {
     "variance_components",
     "seeds_needed",
     "phases",
+    "claims",
 }
 STATISTICS = AGGREGATES - {"training_table", "layers_table"} | {"figure"}
 
@@ -183,6 +184,7 @@ STATISTICS = AGGREGATES - {"training_table", "layers_table"} | {"figure"}
             STATISTICS - {"information_table", "compression"},
         ),
         ("statistics/interval_width", 0.2, {}, {"seeds_needed"}),
+        ("claims/flat", 0.2, {}, {"claims"}),
         # how it is run is not what is computed
         ("device", "auto", {}, set()),
         ("keep_activations", False, {}, set()),

@@ -106,6 +106,13 @@ def _phases(given: argparse.Namespace) -> None:
     )
 
 
+def _claims(given: argparse.Namespace) -> None:
+    from infoplane.stages.statistics import claims_tables
+
+    resampling = (given.confidence, given.resamples, given.resampling_seed)
+    claims_tables(given.compression, given.information, given.rules, *resampling, given.output, given.parts, given.text)
+
+
 def _figure(given: argparse.Namespace) -> None:
     from infoplane.stages.figures import figure
 
@@ -167,13 +174,21 @@ def _parser() -> argparse.ArgumentParser:
         ("effects", _effects, "compare runs with a penalty with those without"),
         ("variance-components", _components, "divide variance between activation functions and seeds"),
         ("seeds-needed", _seeds, "say how many seeds an interval takes"),
+        ("claims", _claims, "put the claims to the test"),
     ):
         add(name, call, description).add_argument("--compression", type=Path, required=True)
     commands.choices["seeds-needed"].add_argument("--width", type=float, default=0.1, help="of the interval")
 
-    for name in ("compression-summary", "correlation", "effects", "variance-components", "seeds-needed", "phases"):
+    claims = commands.choices["claims"]
+    claims.add_argument("--information", type=Path, required=True)
+    claims.add_argument("--rules", required=True, help="of the verdicts, as JSON")
+    claims.add_argument("--parts", type=Path, required=True, help="where the table of the claims' parts goes")
+    claims.add_argument("--text", type=Path, required=True, help="where the claims go as Markdown")
+
+    resampled = ("correlation", "effects", "seeds-needed", "phases", "claims")
+    for name in ("compression-summary", "variance-components", *resampled):
         commands.choices[name].add_argument("--confidence", type=float, default=0.95)
-    for name in ("correlation", "effects", "seeds-needed", "phases"):
+    for name in resampled:
         commands.choices[name].add_argument("--resamples", type=int, default=2000, help="of bootstrap and permutation")
         commands.choices[name].add_argument("--resampling-seed", type=int, default=0)
 

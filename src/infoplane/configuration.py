@@ -40,6 +40,7 @@ class Study:
     resamples: int
     resampling_seed: int
     interval_width: float
+    claims: Mapping[str, Any]
     figures: tuple[str, ...]
 
     @property
@@ -94,6 +95,7 @@ def _expand(config: Mapping[str, Any]) -> Study:
         resamples=int(config["statistics"]["resamples"]),
         resampling_seed=int(config["statistics"]["resampling_seed"]),
         interval_width=float(config["statistics"]["interval_width"]),
+        claims=_claims(config["claims"], config["statistics"]["primary_measure"], config["estimators"]),
         figures=_figures(config["figures"]),
     )
 
@@ -178,6 +180,19 @@ def _estimator(values: Mapping[str, Any], where: str) -> EstimatorSettings:
     return EstimatorSettings(name, settings)
 
 
+def _claims(values: Mapping[str, Any], measure: str, known: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The rules of the verdicts, with the primary measure and the estimator by name."""
+    estimator = values["estimator"]
+    if estimator is None:
+        adaptive = [name for name, settings in known.items() if settings["method"] == "ebab"]
+        estimator = [*adaptive, *known][0]
+    elif estimator not in known:
+        raise InfoplaneError(f"claims.estimator is {_shown(estimator)}; {_allowed(estimator, known)}")
+    numbers = {name: float(value) for name, value in values.items() if isinstance(value, int | float)}
+    negligible = {name: float(value) for name, value in values["negligible"].items()}
+    return {**values, **numbers, "negligible": negligible, "estimator": estimator, "measure": measure}
+
+
 def _figures(chosen: Any) -> tuple[str, ...]:
     if chosen == "all":
         return tuple(figures.FIGURES)
@@ -237,7 +252,9 @@ def _sentence(error: ValidationError, root: Schema, where: str) -> str:
     if error.validator == "additionalProperties":
         allowed = _resolved(broken, root)["properties"]
         unknown = next(name for name in found if name not in allowed)
-        full = f"{key}.{unknown}" if key else str(unknown)
+        # A key with a line break or the like is shown as text, so that the message stays one line.
+        name = str(unknown) if str(unknown).isprintable() else _shown(str(unknown))
+        full = f"{key}.{name}" if key else name
         return f"{full} is not a key; {_allowed(str(unknown), allowed)}"
     if error.validator == "required":
         missing = next(name for name in limit if name not in found)

@@ -11,7 +11,7 @@ from scipy import stats
 
 from infoplane.statistics import GENERALISATION, MEASURES, compression, correlation, sums
 from infoplane.statistics.correlation import Resampled, pooled_over_runs, within_run
-from infoplane.statistics.resampling import bca_interval, holm, permutation_p, resamples
+from infoplane.statistics.resampling import bca_interval, bca_p, holm, permutation_p, resamples
 
 NUMBERS = ["pearson_r", "pearson_lower", "pearson_upper", "pearson_p", "spearman_rho", "spearman_p"]
 
@@ -227,6 +227,18 @@ def test_bca_is_scipys_for_the_same_resamples():
     *ours, status = bca_interval(estimate, theirs.bootstrap_distribution, jackknife, n=30, confidence=0.95)
     assert status == "ok"
     assert ours == pytest.approx(list(theirs.confidence_interval), abs=1e-12)
+
+
+def test_the_p_value_of_a_threshold_is_where_the_interval_ends():
+    random = np.random.default_rng(21)
+    x = random.gamma(1, size=25)
+    drawn = resamples(25, 20000, 0)
+    bootstrap, jackknife = drawn.counts @ x / 25, drawn.left_out @ x / 24
+    for confidence in (0.8, 0.95):
+        ends = bca_interval(x.mean(), bootstrap, jackknife, n=25, confidence=confidence)[:2]
+        for end in ends:
+            assert bca_p(x.mean(), bootstrap, jackknife, end) == pytest.approx(1 - confidence, abs=0.005)
+    assert bca_p(x.mean(), bootstrap, jackknife, 99.0) == pytest.approx(2 / 20001)
 
 
 def test_bootstrap_intervals_are_scipys():

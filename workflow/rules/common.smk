@@ -1,4 +1,5 @@
 # The study, the paths of its files, and what the rules share.
+import json
 import re
 import sys
 from pathlib import Path
@@ -39,6 +40,8 @@ TABLES = {
     "variance_components": f"{RESULTS}/tables/variance_components.csv",
     "seeds_needed": f"{RESULTS}/tables/seeds_needed.csv",
     "phases": f"{RESULTS}/tables/phases.csv",
+    "claims": f"{RESULTS}/tables/claims.csv",
+    "claim_parts": f"{RESULTS}/tables/claim_parts.csv",
 }
 LOG = f"{RESULTS}/logs"
 BENCHMARK = f"{RESULTS}/benchmarks"

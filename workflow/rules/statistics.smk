@@ -183,3 +183,37 @@ rule phases:
         "python -m infoplane phases --information {input.information} --training {input.training} "
         "--confidence {params.confidence} --resamples {params.resamples} --resampling-seed {params.seed} "
         "--output {output.table} > {log} 2>&1"
+
+
+rule claims:
+    input:
+        compression=table("compression"),
+        provenance=table("compression", ".provenance.json"),
+        information=table("information"),
+    output:
+        table=table("claims"),
+        provenance=table("claims", ".provenance.json"),
+        parts=table("claim_parts"),
+        parts_provenance=table("claim_parts", ".provenance.json"),
+        text=table("claims", ".md"),
+    log:
+        f"{LOG}/statistics/claims.log",
+    benchmark:
+        f"{BENCHMARK}/statistics/claims.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=20,
+    params:
+        code=code("statistics:claims_tables"),
+        rules=json.dumps(study.claims, sort_keys=True),
+        confidence=study.confidence,
+        resamples=study.resamples,
+        seed=study.resampling_seed,
+    shell:
+        "python -m infoplane claims --compression {input.compression} --information {input.information} "
+        "--rules {params.rules:q} --confidence {params.confidence} --resamples {params.resamples} "
+        "--resampling-seed {params.seed} --output {output.table} --parts {output.parts} --text {output.text} "
+        "> {log} 2>&1"

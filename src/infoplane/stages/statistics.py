@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from infoplane import storage
 from infoplane.provenance import provenance
 from infoplane.statistics import (
+    Rules,
+    claims,
     compression,
     compression_summary,
     correlation,
@@ -15,6 +18,7 @@ from infoplane.statistics import (
     seeds_needed,
     variance_components,
 )
+from infoplane.statistics.claims import as_markdown
 
 
 def compression_table(information: Path, training: Path, output: Path) -> None:
@@ -71,6 +75,40 @@ def phases_table(information: Path, training: Path, confidence: float, resamples
         seed=seed,
     )
     storage.write_table(table, output, {**_from(information), **settings})
+
+
+def claims_tables(
+    compression_path: Path,
+    information: Path,
+    rules: str,
+    confidence: float,
+    resamples: int,
+    seed: int,
+    output: Path,
+    parts: Path,
+    text: Path,
+) -> None:
+    """The verdict on every claim as a table, the parts that it rests on, and both as Markdown."""
+    of_claims = json.loads(rules)
+    settings = {
+        "confidence": confidence,
+        "resamples": resamples,
+        "resampling_seed": seed,
+        "claims": of_claims,
+    }
+    table, of_parts = claims(
+        storage.read_table(compression_path),
+        storage.read_table(information),
+        Rules(**of_claims),
+        confidence=confidence,
+        number=resamples,
+        seed=seed,
+    )
+    made_with = {**_from(compression_path), **settings}
+    storage.write_table(of_parts, parts, made_with)
+    with storage.replacing(text) as temporary:
+        temporary.write_text(as_markdown(table, of_parts, of_claims), encoding="utf-8")
+    storage.write_table(table, output, made_with)
 
 
 def _from(path: Path) -> dict[str, object]:

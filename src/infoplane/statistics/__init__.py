@@ -4,6 +4,7 @@ Pure functions of tidy data frames: `compression` makes one row per run, seed, l
 of the trajectories; the others read its result, but for `phases`, which reads the trajectories.
 """
 
+from infoplane.statistics.claims import CLAIMS, Rules, claims
 from infoplane.statistics.compression import MEASURES, compression
 from infoplane.statistics.correlation import GENERALISATION, correlation
 from infoplane.statistics.effects import effects
@@ -13,8 +14,11 @@ from infoplane.statistics.seeds import seeds_needed, variance_components
 from infoplane.statistics.summary import compression_summary
 
 __all__ = [
+    "CLAIMS",
     "GENERALISATION",
     "MEASURES",
+    "Rules",
+    "claims",
     "compression",
     "compression_summary",
     "correlation",

@@ -79,14 +79,20 @@ class Resampled:
 
 
 def correlation(
-    compression: pd.DataFrame, *, confidence: float = 0.95, number: int = 2000, seed: int = 0
+    compression: pd.DataFrame,
+    *,
+    confidence: float = 0.95,
+    number: int = 2000,
+    seed: int = 0,
+    measures: Sequence[str] = MEASURES,
+    generalisations: Sequence[str] = GENERALISATION,
 ) -> pd.DataFrame:
     """Correlate every measure of compression with every measure of generalisation, over seeds.
 
     One row per run, layer, estimator, bound, measure and generalisation (scope "run"), then one per data set,
     layer, estimator, bound, measure and generalisation pooled over the runs with equally many layers (scope
     "pooled", run "all runs"; settings that differ between the pooled runs are empty). Diverged seeds are left
-    out. `number` resamples are drawn from the random seed `seed`.
+    out. `number` resamples are drawn from the random seed `seed`. `measures` and `generalisations` may be fewer.
 
     Columns: the settings, layer, estimator, bound, n_layers, method, assumption, h_x, h_y, scope, measure,
     generalisation, n_seeds, n_diverged, n (seeds that entered), n_runs (runs that entered), degrees_of_freedom
@@ -110,8 +116,8 @@ def correlation(
         runs = {run: rows.sort_values("seed") for run, rows in group.groupby("run", sort=False, observed=True)}
         described = {run: {name: _common(rows[name]) for name in [*settings, *details]} for run, rows in runs.items()}
         described[POOLED] = {**{name: _common(group[name]) for name in [*settings, *details]}, "run": POOLED}
-        for measure in MEASURES:
-            for generalisation in GENERALISATION:
+        for measure in measures:
+            for generalisation in generalisations:
                 of_run = {run: _sums(rows, measure, generalisation, seeds, drawn) for run, rows in runs.items()}
                 for run, rows in runs.items():
                     found = _correlate(rows, measure, generalisation, False, confidence)

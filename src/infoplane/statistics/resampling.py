@@ -80,13 +80,40 @@ def bca_interval(
     below = (np.count_nonzero(values < estimate) + np.count_nonzero(values <= estimate)) / (2 * len(values))
     if not 0 < below < 1:
         return *none, "not estimable: the estimate lies outside of all resamples"
-    bias = special.ndtri(below)
-    deviation = jackknife.mean() - jackknife
-    spread = float((deviation**2).sum())
-    acceleration = float((deviation**3).sum()) / (6 * spread**1.5) if spread > 0 else 0.0
+    bias, acceleration = special.ndtri(below), _acceleration(jackknife)
     z = bias + special.ndtri(np.array([(1 - confidence) / 2, (1 + confidence) / 2]))
     lower, upper = np.quantile(values, special.ndtr(bias + z / (1 - acceleration * z)))
     return float(lower), float(upper), "ok"
+
+
+def bca_p(estimate: float, bootstrap: Floats, jackknife: Floats, threshold: float) -> float:
+    """Two-sided p value against a threshold: the level at which the BCa interval just reaches it.
+
+    For arguments that have such an interval. At least 2 / (resamples + 1), which a threshold beyond all resamples has.
+    """
+    values = bootstrap[np.isfinite(bootstrap)]
+    if np.ptp(values) <= 1e-12:
+        return float(abs(estimate - threshold) <= 1e-12)
+    least = 1 / (len(values) + 1)
+    if not values.min() <= threshold <= values.max():
+        return 2 * least
+
+    def level(at: float) -> float:
+        share = (np.count_nonzero(values < at) + np.count_nonzero(values <= at)) / (2 * len(values))
+        return float(special.ndtri(np.clip(share, least, 1 - least)))
+
+    bias, acceleration = level(estimate), _acceleration(jackknife)
+    distance = level(threshold) - bias
+    # Beyond the pole of the transformation every level has been passed.
+    scale = 1 + acceleration * distance
+    tail = float(special.ndtr(distance / scale - bias)) if scale > 0 else 0.0
+    return float(np.clip(2 * min(tail, 1 - tail), 2 * least, 1.0))
+
+
+def _acceleration(jackknife: Floats) -> float:
+    deviation = jackknife.mean() - jackknife
+    spread = float((deviation**2).sum())
+    return float((deviation**3).sum()) / (6 * spread**1.5) if spread > 0 else 0.0
 
 
 def holm(p_values: Floats) -> Floats:
