@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -115,11 +116,11 @@ def test_the_statistics(results):
     assert len(storage.read_table(results / "tables/compression_summary.csv"))
 
 
-def test_every_figure_is_there_in_every_format(results, study):
+def test_every_figure_asked_for_is_there_in_every_format(results, study):
     files = [
         f"{name}-{estimator}" if figure.per_estimator else name
-        for name, figure in FIGURES.items()
-        for estimator in (study.estimators if figure.per_estimator else [""])
+        for name in study.figures
+        for estimator in (study.estimators if FIGURES[name].per_estimator else [""])
     ]
     for file in files:
         for ending, start in (("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")):
@@ -255,10 +256,15 @@ def test_an_edit_of_the_code_reruns_exactly_what_uses_it(smoke, module, old, new
 
 def test_threads_memory_and_touching_small_files_rerun_nothing(smoke, results):
     # Snakemake compares inputs of up to a megabyte by their content; a dump, which is larger, by its time.
-    for path in (results / "weights").rglob("*.h5"):
-        path.touch()
+    times = {path: path.stat().st_mtime_ns for path in (results / "weights").rglob("*.h5")}
     resources = ["--set-threads", "train=2", "--set-resources", "train:mem_mb=999", "information:runtime=5"]
-    assert smoke.planned("--configfile", SMOKE, *resources) == {}
+    try:
+        for path in times:
+            path.touch()
+        assert smoke.planned("--configfile", SMOKE, *resources) == {}
+    finally:
+        for path, when in times.items():
+            os.utime(path, ns=(when, when))
 
 
 def test_a_fresh_checkout_takes_copied_results_for_finished(smoke, checkout):
@@ -419,3 +425,62 @@ def test_a_temporary_dump_goes_when_it_is_used_up(checkout, tmp_path):
     assert not list((tmp_path / "results/tiny/activations").rglob("*.h5"))
     assert len(pd.read_parquet(tmp_path / "results/tiny/tables/information.parquet")) == 3 * 2
     assert checkout.planned("--configfile", "tiny.yaml") == {}
+
+
+def test_other_data_sets_networks_and_a_diverging_run_go_through_every_stage(checkout, tmp_path):
+    rng = np.random.default_rng(0)
+    inputs = rng.integers(0, 3, (200, 2)).astype(float)  # nine distinct inputs, each many times
+    np.savez(tmp_path / "own.npz", inputs=inputs, labels=(inputs.sum(axis=1) > 2).astype(int))
+    config = {
+        "study": "others",
+        "seeds": 2,
+        "device": "cpu",
+        "defaults": {"epochs": 30, "recorded_epochs": 6, "record_gradients": True},
+        "runs": {
+            "parity": {"dataset": "parity"},
+            "shuffled": {"dataset": "shuffled", "dataset_options": {"seed": 1}},
+            "digits": {"dataset": "digits", "hidden_layers": [16, 8], "activation": ["relu", "tanh"]},
+            "own": {"dataset": "npz", "dataset_options": {"path": "own.npz"}, "batch_size": "full"},
+            "normalised": {"batch_normalisation": True, "dropout": 0.1, "activation": "gelu"},
+            "wild": {"optimiser": "sgd", "learning_rate": 1.0e30, "activation": "linear"},
+        },
+        "estimators": {
+            "fixed": {"method": "fixed_binning", "range": "layer_maximum", "correction": "miller_madow"},
+            "ebab": {"method": "ebab", "shuffles": 2},
+            "kde": {"method": "kde"},
+            "adaptive_kde": {"method": "adaptive_kde", "scaling": "standard_deviation"},
+        },
+        "figures": ["information_plane", "gradients", "compression_by_run"],
+    }
+    (tmp_path / "others.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    done = checkout.snakemake("--configfile", "others.yaml")
+    assert done.returncode == 0, done.stderr[-5000:]
+    information = storage.read_table(tmp_path / "results/others/tables/information.parquet")
+    ceilings = information.groupby("run")["h_x"].first()
+    distinct, counts = np.unique(inputs, axis=0, return_counts=True)
+    assert len(distinct) == 9
+    assert ceilings["own"] == pytest.approx(-(counts / 200 * np.log2(counts / 200)).sum())
+    assert ceilings["digits"] == pytest.approx(np.log2(1797))
+    binned = information[information["estimator"] == "ebab"]
+    assert (binned["i_tx"].dropna() <= binned.loc[binned["i_tx"].notna(), "h_x"] + 1e-9).all()
+    assert information.loc[information["estimator"] == "ebab", "i_ty_shuffled"].notna().any()
+    assert information.loc[information["run"] == "digits", "layer"].max() == 3
+    # The diverged networks are there, say since when, and have no numbers from then on.
+    training = storage.read_table(tmp_path / "results/others/tables/training.parquet")
+    wild = training[training["run"] == "wild"]
+    assert (wild["diverged_epoch"] > 0).all()
+    assert (training.loc[training["run"] != "wild", "diverged_epoch"] == -1).all()
+    late = information[(information["run"] == "wild") & (information["epoch"] == 30)]
+    assert late["i_tx"].isna().all()
+    assert information.loc[information["run"] != "wild", "i_tx"].notna().all()
+    layers = storage.read_table(tmp_path / "results/others/tables/layers.parquet")
+    recorded = layers[(layers["run"] == "parity") & (layers["epoch"] == 30)]
+    assert recorded[["weight_norm", "gradient_mean_norm", "gradient_sd_norm", "activity_maximum"]].notna().all().all()
+    for estimator in config["estimators"]:
+        assert (tmp_path / f"results/others/figures/information_plane-{estimator}.svg").is_file()
+    # A changed file of the user's is an input like any other.
+    np.savez(tmp_path / "own.npz", inputs=inputs + 1, labels=(inputs.sum(axis=1) > 2).astype(int))
+    planned = checkout.planned("--configfile", "others.yaml")
+    assert {rule: planned[rule] for rule in ("train", "activations", "information")} == {
+        "train": 1, "activations": 1, "information": 4,
+    }  # fmt: skip
