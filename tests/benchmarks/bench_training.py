@@ -101,14 +101,14 @@ def one_thread():
 
 
 def measure(benchmark, function, seeds: int, epochs: int, *arguments: str) -> None:
-    benchmark.pedantic(function, (seeds, epochs, *arguments), rounds=10, warmup_rounds=1)
+    benchmark.pedantic(function, (seeds, epochs, *arguments), rounds=5, warmup_rounds=1)
     benchmark.extra_info["ms_per_network_epoch"] = round(benchmark.stats["min"] / seeds / epochs * 1000, 3)
 
 
 @pytest.mark.benchmark(timer=time.process_time)
 @pytest.mark.parametrize("seeds", [1, 10, 50, 200])
 def test_block(benchmark, seeds):
-    measure(benchmark, train, seeds, {1: 200, 10: 40, 50: 20, 200: 6}[seeds])
+    measure(benchmark, train, seeds, {1: 400, 10: 200, 50: 100, 200: 25}[seeds])
     benchmark.extra_info["peak_memory_mib"] = round(peak_memory_in_mebibytes(seeds))
     benchmark.extra_info["memory_without_training_mib"] = round(peak_memory_in_mebibytes(0))
 
@@ -116,9 +116,9 @@ def test_block(benchmark, seeds):
 @pytest.mark.benchmark(timer=time.process_time)
 @pytest.mark.parametrize("activation", ["relu", "prelu", "softplus", "elu"])
 def test_other_activation_functions(benchmark, activation):
-    measure(benchmark, train, 50, 10, activation)
+    measure(benchmark, train, 50, 60, activation)
 
 
 @pytest.mark.benchmark(timer=time.process_time)
 def test_one_network_at_a_time(benchmark):
-    measure(benchmark, train_one_by_one, 2, 5)
+    measure(benchmark, train_one_by_one, 2, 20)
