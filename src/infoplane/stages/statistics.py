@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+
+import pandas as pd
 
 from infoplane import storage
 from infoplane.provenance import provenance
@@ -23,7 +26,8 @@ from infoplane.statistics.claims import as_markdown
 
 def compression_table(information: Path, training: Path, output: Path) -> None:
     """The measures of compression of every run, seed, layer, estimator and bound."""
-    table = compression(storage.read_table(information), storage.read_table(training))
+    of_training = storage.read_table(training)
+    table = pd.concat([compression(rows, of_training) for rows in _trajectories(information)], ignore_index=True)
     storage.write_table(table, output, _from(information))
 
 
@@ -67,13 +71,12 @@ def seeds_table(
 def phases_table(information: Path, training: Path, confidence: float, resamples: int, seed: int, output: Path) -> None:
     """Where the mean trajectory of I(T;X) peaks, how far it rises and falls."""
     settings = {"confidence": confidence, "resamples": resamples, "resampling_seed": seed}
-    table = phases(
-        storage.read_table(information),
-        storage.read_table(training),
-        confidence=confidence,
-        number=resamples,
-        seed=seed,
-    )
+    of_training = storage.read_table(training)
+    tables = [
+        phases(rows, of_training, confidence=confidence, number=resamples, seed=seed)
+        for rows in _trajectories(information)
+    ]
+    table = pd.concat(tables, ignore_index=True)
     storage.write_table(table, output, {**_from(information), **settings})
 
 
@@ -98,7 +101,7 @@ def claims_tables(
     }
     table, of_parts = claims(
         storage.read_table(compression_path),
-        storage.read_table(information),
+        _rows(information, "estimator", of_claims["estimator"]),
         Rules(**of_claims),
         confidence=confidence,
         number=resamples,
@@ -109,6 +112,35 @@ def claims_tables(
     with storage.replacing(text) as temporary:
         temporary.write_text(as_markdown(table, of_parts, of_claims), encoding="utf-8")
     storage.write_table(table, output, made_with)
+
+
+def _trajectories(path: Path) -> Iterator[pd.DataFrame]:
+    """The table information, run by run: the whole of a large study takes several gigabytes."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    storage.read_table_provenance(path)  # a sentence for a file that is missing or damaged
+    runs = pc.unique(pq.read_table(path, columns=["run"])["run"]).to_pylist()
+    if not runs:
+        yield storage.read_table(path)
+    for run in runs:
+        yield _rows(path, "run", run)
+
+
+def _rows(path: Path, column: str, value: str) -> pd.DataFrame:
+    """The rows of the table information with this value."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    # Batch by batch: a filter of pandas' reads ahead, and takes twice the memory.
+    with pq.ParquetFile(path) as file:
+        batches = [
+            batch.filter(pc.equal(batch[column], value))
+            for batch in file.iter_batches(batch_size=100_000, use_threads=False)
+        ]
+        table: pd.DataFrame = pa.Table.from_batches(batches, file.schema_arrow).to_pandas()
+    return table
 
 
 def _from(path: Path) -> dict[str, object]:

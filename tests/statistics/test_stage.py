@@ -1,0 +1,59 @@
+"""The stage: what it writes run by run is what the functions make of whole tables."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pandas as pd
+import pytest
+
+from infoplane import storage
+from infoplane.cli import main
+from infoplane.statistics import Rules, claims, compression, phases
+
+
+@pytest.fixture(scope="module")
+def folder(simulated, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tables")
+    study = simulated.study(seeds=6, diverged={("relu", 2): 20})
+    for name in ("information", "training"):
+        storage.write_table(study[name], folder / f"{name}.parquet", {"infoplane": "test"})
+    return folder
+
+
+def run(folder, stage, *arguments):
+    paths = [str(folder / part) if "." in part and not part.startswith("{") else part for part in arguments]
+    assert main([stage, *paths]) == 0
+
+
+def test_tables_are_those_of_the_functions(folder):
+    trajectories = ("--information", "information.parquet", "--training", "training.parquet")
+    information, training = (storage.read_table(folder / f"{name}.parquet") for name in ("information", "training"))
+    run(folder, "compression", *trajectories, "--output", "compression.csv")
+    measured = compression(information, training)
+    pd.testing.assert_frame_equal(storage.read_table(folder / "compression.csv"), measured, check_dtype=False)
+    run(folder, "phases", *trajectories, "--resamples", "200", "--output", "phases.csv")
+    found = storage.read_table(folder / "phases.csv")
+    pd.testing.assert_frame_equal(found, phases(information, training, number=200), check_dtype=False)
+
+    rules = Rules("ebab", "upper", "drop", "test_accuracy", 0.05, {"drop": 0.05}, 0.1, 0.5, 0.1, 0.3)
+    given = json.dumps(dataclasses.asdict(rules))
+    outputs = ("--output", "claims.csv", "--parts", "claim_parts.csv", "--text", "claims.md")
+    tables = ("--compression", "compression.csv", "--information", "information.parquet")
+    run(folder, "claims", *tables, "--rules", given, "--resamples", "200", *outputs)
+    verdicts, parts = claims(measured, information, rules, number=200)
+    assert storage.read_table(folder / "claims.csv")["verdict"].tolist() == verdicts["verdict"].tolist()
+    assert storage.read_table(folder / "claim_parts.csv")["p"].tolist() == pytest.approx(
+        parts["p"].tolist(), nan_ok=True
+    )
+    assert (folder / "claims.md").read_text().startswith("# Claims\n")
+    made_with = storage.read_table_provenance(folder / "claims.csv")
+    assert made_with["claims"]["estimator"] == "ebab"
+    assert made_with["resamples"] == 200
+
+
+def test_a_table_that_is_missing_gets_a_sentence(folder, capsys):
+    arguments = ["--information", str(folder / "none.parquet"), "--training", str(folder / "training.parquet")]
+    assert main(["compression", *arguments, "--output", str(folder / "x.csv")]) == 1
+    assert "there is no such file" in capsys.readouterr().err
