@@ -140,3 +140,18 @@ def test_a_read_only_folder_gives_one_sentence(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(InfoplaneError, match=r"x.h5: this file cannot be written \(Permission denied\)"):
         write(tmp_path / "x.h5", np.arange(3))
+
+
+def test_rows_of_a_table_and_their_damage(tmp_path):
+    path = tmp_path / "t.parquet"
+    table = pd.DataFrame({"run": ["a", "b", "a"] * 500, "i_tx": np.random.default_rng(0).normal(size=1500)})
+    storage.write_table(table, path, {})
+    assert storage.read_distinct(path, "run") == ["a", "b"]
+    rows = storage.read_rows(path, "run", "a")
+    pd.testing.assert_frame_equal(rows, table[table["run"] == "a"].reset_index(drop=True))
+    content = bytearray(path.read_bytes())
+    content[4:200] = bytes(196)  # inside, with the footer whole
+    path.write_bytes(content)
+    for read in (storage.read_table, lambda path: storage.read_rows(path, "run", "a")):
+        with pytest.raises(InfoplaneError, match="not a whole table"):
+            read(path)

@@ -118,7 +118,7 @@ def test_the_statistics(results):
 
 def test_every_figure_asked_for_is_there_in_every_format(results, study):
     files = [
-        f"{name}-{estimator}" if figure.per_estimator else name
+        f"{name}-{estimator}" if estimator else name
         for name in study.figures
         for estimator in (study.estimators if FIGURES[name].per_estimator else [""])
     ]

@@ -161,6 +161,33 @@ def read_table(path: Path) -> pd.DataFrame:
         return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
 
 
+def read_distinct(path: Path, column: str) -> list[str]:
+    """The distinct values of a column of text in a Parquet table, in order. Raises InfoplaneError as `read_table`."""
+    with _reading_table(path):
+        import pyarrow.compute as pc
+        import pyarrow.parquet as pq
+
+        found: list[str] = pc.unique(pq.read_table(path, columns=[column])[column]).to_pylist()
+    return found
+
+
+def read_rows(path: Path, column: str, value: str) -> pd.DataFrame:
+    """The rows of a Parquet table with this value, in little memory. Raises InfoplaneError as `read_table`."""
+    with _reading_table(path):
+        import pyarrow as pa
+        import pyarrow.compute as pc
+        import pyarrow.parquet as pq
+
+        # Batch by batch: a filter of pandas' reads ahead, and takes twice the memory.
+        with pq.ParquetFile(path) as file:
+            batches = [
+                batch.filter(pc.equal(batch[column], value))
+                for batch in file.iter_batches(batch_size=100_000, use_threads=False)
+            ]
+            table: pd.DataFrame = pa.Table.from_batches(batches, file.schema_arrow).to_pandas()
+    return table
+
+
 def read_table_provenance(path: Path) -> dict[str, Any]:
     """The provenance of a table that `write_table` wrote. Raises InfoplaneError as `read_table` does."""
     found: dict[str, Any]

@@ -101,7 +101,7 @@ def claims_tables(
     }
     table, of_parts = claims(
         storage.read_table(compression_path),
-        _rows(information, "estimator", of_claims["estimator"]),
+        storage.read_rows(information, "estimator", of_claims["estimator"]),
         Rules(**of_claims),
         confidence=confidence,
         number=resamples,
@@ -116,31 +116,11 @@ def claims_tables(
 
 def _trajectories(path: Path) -> Iterator[pd.DataFrame]:
     """The table information, run by run: the whole of a large study takes several gigabytes."""
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    storage.read_table_provenance(path)  # a sentence for a file that is missing or damaged
-    runs = pc.unique(pq.read_table(path, columns=["run"])["run"]).to_pylist()
+    runs = storage.read_distinct(path, "run")
     if not runs:
         yield storage.read_table(path)
     for run in runs:
-        yield _rows(path, "run", run)
-
-
-def _rows(path: Path, column: str, value: str) -> pd.DataFrame:
-    """The rows of the table information with this value."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    # Batch by batch: a filter of pandas' reads ahead, and takes twice the memory.
-    with pq.ParquetFile(path) as file:
-        batches = [
-            batch.filter(pc.equal(batch[column], value))
-            for batch in file.iter_batches(batch_size=100_000, use_threads=False)
-        ]
-        table: pd.DataFrame = pa.Table.from_batches(batches, file.schema_arrow).to_pandas()
-    return table
+        yield storage.read_rows(path, "run", run)
 
 
 def _from(path: Path) -> dict[str, object]:
