@@ -97,7 +97,7 @@ def test_twenty_kills_change_nothing(checkout):
     assert reruns == 0
     assert most > 0
     calm = tables(checkout.folder / "results/calm")
-    assert len(calm) == 6
+    assert {"training.parquet", "information.parquet", "compression.csv", "correlation.csv"} <= set(calm)
     for name, table in tables(results).items():
         pd.testing.assert_frame_equal(table, calm[name])
     assert checkout.planned("--configfile", "kill.yaml") == {}
