@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -314,3 +316,15 @@ def test_what_the_methods_say_of_their_assumptions():
     assert adaptive.describe(corrected) == "up to 30 bins, adapted per layer and epoch, Miller-Madow correction"
     with pytest.raises(InfoplaneError, match=r"range is \[1, -1\]"):
         fixed.check(settings_of("fixed_binning", range=[1, -1]))
+
+
+@pytest.mark.parametrize("at_once", [500, 3000])
+@pytest.mark.parametrize("lower_bound", [None, 0.0])
+def test_very_wide_layers_get_the_same_bins_range_by_range(monkeypatch, at_once, lower_bound):
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 2, 1024)
+    normal = rng.normal(size=(1024, 4)).astype(np.float32)
+    layers = [normal, np.maximum(normal, 0), np.tanh(8 * normal), np.zeros_like(normal), np.round(normal), -(normal**2)]
+    whole = [ebab(layer, labels, lower_bound=lower_bound) for layer in layers]
+    monkeypatch.setattr(importlib.import_module(ebab.__module__), "_AT_ONCE", at_once)
+    assert [ebab(layer, labels, lower_bound=lower_bound) for layer in layers] == whole

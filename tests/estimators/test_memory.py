@@ -37,6 +37,7 @@ print(resident("VmHWM") - before)
         ("kde", 1024),
         ("ebab", 10),
         ("ebab", 256),
+        ("ebab", 1024),
         ("fixed_binning", 10),
         ("fixed_binning", 1024),
     ],

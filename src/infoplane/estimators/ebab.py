@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -41,25 +42,62 @@ def ebab(
     return binned_information(activity, labels, input_ids, bins_of, correction)[0]
 
 
+# Values that are sorted at once: the memory of a very wide layer stays bounded.
+_AT_ONCE = 2**21
+
+_Ranges = list[tuple[float, float]]
+
+
+def _value_ranges(values: NDArray[Any]) -> _Ranges:
+    """Ranges [low, high), ascending and without gaps, with about `_AT_ONCE` of the values in each."""
+    pieces = -(-values.size // _AT_ONCE)
+    if pieces == 1:
+        return [(-np.inf, np.inf)]
+    sample = np.sort(values[:: max(1, values.size // (64 * pieces))])
+    inner = np.unique(sample[np.arange(1, pieces) * len(sample) // pieces]).tolist()
+    return list(itertools.pairwise([-np.inf, *inner, np.inf]))
+
+
+def _distinct(values: NDArray[Any], low: float, high: float, separate: Any) -> NDArray[Any]:
+    """The distinct values in [low, high) but for `separate`, ascending."""
+    found = values
+    if values.size > _AT_ONCE:
+        parts = (values[first : first + _AT_ONCE] for first in range(0, values.size, _AT_ONCE))
+        found = np.concatenate([_sorted_distinct(part[(part >= low) & (part < high)]) for part in parts])
+    found = _sorted_distinct(found)
+    return found if separate is None else found[found != separate]
+
+
+def _sorted_distinct(values: NDArray[Any]) -> NDArray[Any]:
+    ordered = np.sort(values)
+    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
+
+
 def _adaptive_bins(bins: int, lower_bound: float | None) -> Callable[[NDArray[Any]], Bins]:
     check_whole_number(bins, "bins", 2)
     if lower_bound is not None and not np.isfinite(lower_bound):
         raise InfoplaneError(f"lower_bound is {lower_bound!r}: a finite number or None is needed")
 
     def bins_of(item: NDArray[Any]) -> Bins:
-        values = np.sort(item, axis=None)
-        first = np.concatenate([[True], values[1:] != values[:-1]])
-        if lower_bound is None:
-            separate = None
-        else:
-            separate = values.dtype.type(lower_bound)
-            first &= values != separate
-        distinct = values[first]
-        if len(distinct) == 0:
-            return Bins(distinct, separate)
-        edges = distinct[(np.arange(bins) * (len(distinct) / bins)).astype(np.int64)]
+        values = item.reshape(-1)
+        separate = None if lower_bound is None else values.dtype.type(lower_bound)
+        ranges = _value_ranges(values)
+        # The first range, which ordinarily is all there is, is kept; others are sorted again, to save memory.
+        kept = _distinct(values, *ranges[0], separate)
+        counts = [len(kept), *(len(_distinct(values, low, high, separate)) for low, high in ranges[1:])]
+        total = sum(counts)
+        if total == 0:
+            return Bins(values[:0], separate)
+        wanted = np.append((np.arange(bins) * (total / bins)).astype(np.int64), total - 1)
+        edges = []
+        start = 0
+        for index, count in enumerate(counts):
+            here = wanted[(wanted >= start) & (wanted < start + count)] - start
+            if len(here):
+                edges.append((_distinct(values, *ranges[index], separate) if index else kept)[here])
+            start += count
         # The first edge is the smallest value: no value is below it.
-        return Bins(np.append(edges, distinct[-1])[1:], separate)
+        return Bins(np.concatenate(edges)[1:], separate)
 
     return bins_of
 
