@@ -309,7 +309,7 @@ def test_the_shuffled_control():
 def test_what_the_methods_say_of_their_assumptions():
     fixed, adaptive = METHODS["fixed_binning"], METHODS["ebab"]
     assert fixed.describe(settings_of("fixed_binning")) == (
-        "30 bins over the activation function's range, or up to the network's largest activity where it has none"
+        "30 bins over the function's range, else [0, the network's largest activity]"
     )
     assert fixed.describe(settings_of("fixed_binning", bins=9, range=[-1, 1])) == "9 bins of [-1, 1]"
     corrected = settings_of("ebab", correction="miller_madow")

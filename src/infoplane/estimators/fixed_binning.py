@@ -14,7 +14,7 @@ from infoplane.estimators.interface import Estimate, Information, Layer, Method
 from infoplane.estimators.validation import check_whole_number
 
 _RANGES = {
-    "activation_function": "the activation function's range, or up to the network's largest activity where it has none",
+    "activation_function": "the function's range, else [0, the network's largest activity]",
     "network_maximum": "the network's range",
     "layer_maximum": "the layer's range",
 }
