@@ -102,6 +102,10 @@ def _adaptive_bins(bins: int, lower_bound: float | None) -> Callable[[NDArray[An
     return bins_of
 
 
+def _bins(layer: Layer, settings: Mapping[str, Any]) -> Callable[[NDArray[Any]], Bins]:
+    return _adaptive_bins(settings["bins"], layer.lower_bound)
+
+
 def _estimate(
     activity: NDArray[np.float32],
     labels: NDArray[np.int64],
@@ -111,7 +115,7 @@ def _estimate(
     device: str,
 ) -> list[Estimate]:
     """Always on the CPU, where one layer and epoch takes about a millisecond."""
-    bins_of = _adaptive_bins(settings["bins"], layer.lower_bound)
+    bins_of = _bins(layer, settings)
     information, shuffled = binned_information(
         activity, labels, input_ids, bins_of, settings["correction"], settings["shuffles"], settings["shuffle_seed"]
     )
@@ -122,4 +126,4 @@ def _describe(settings: Mapping[str, Any]) -> str:
     return f"up to {settings['bins']} bins, adapted per layer and epoch{describe_correction(settings)}"
 
 
-METHOD = Method(name="ebab", settings=BINNING_SETTINGS, describe=_describe, estimate=_estimate)
+METHOD = Method(name="ebab", settings=BINNING_SETTINGS, describe=_describe, estimate=_estimate, bins=_bins)

@@ -83,6 +83,10 @@ def _range_of_layer(setting: Any, layer: Layer) -> tuple[float, float]:
     return (low, high) if low < high else (low, low + max(1.0, abs(low)))
 
 
+def _bins(layer: Layer, settings: Mapping[str, Any]) -> Callable[[NDArray[Any]], Bins]:
+    return _equal_bins(settings["bins"], _range_of_layer(settings["range"], layer))
+
+
 def _estimate(
     activity: NDArray[np.float32],
     labels: NDArray[np.int64],
@@ -92,7 +96,7 @@ def _estimate(
     device: str,
 ) -> list[Estimate]:
     """Always on the CPU, where one layer and epoch takes less than a millisecond."""
-    bins_of = _equal_bins(settings["bins"], _range_of_layer(settings["range"], layer))
+    bins_of = _bins(layer, settings)
     information, shuffled = binned_information(
         activity, labels, input_ids, bins_of, settings["correction"], settings["shuffles"], settings["shuffle_seed"]
     )
@@ -131,4 +135,5 @@ METHOD = Method(
     describe=_describe,
     estimate=_estimate,
     check=_check,
+    bins=_bins,
 )

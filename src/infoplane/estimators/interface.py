@@ -1,4 +1,4 @@
-"""What every estimator takes and returns; this file imports nothing of the package but its error.
+"""What every estimator takes and returns; this file imports nothing of the package.
 
 An estimator is a function of arrays, `estimator(activity, labels, *, settings...) -> Information`. A `Method`
 tells the pipeline how to call it: which settings a user may give, and which values it computes from one pass.
@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from infoplane.estimators.binning import Bins
 
 
 class Information(NamedTuple):
@@ -64,7 +67,8 @@ class Method:
     that the schema cannot exclude. `describe` gives the assumption as a reader needs it, in a few words, such as
     "30 bins of [-1, 1]". `estimate(activity, labels, input_ids, layer, settings, device)` takes activity
     (epochs, samples, units) float32 of one seed and layer and returns one Estimate per bound;
-    `device` is "cpu" or "cuda", already resolved.
+    `device` is "cpu" or "cuda", already resolved. `bins`, of the methods that sort activity into bins,
+    takes the layer and the settings and returns what makes the bins of a (samples, units) array.
     """
 
     name: str
@@ -82,3 +86,4 @@ class Method:
         list[Estimate],
     ]
     check: Callable[[Mapping[str, Any]], None] | None = None
+    bins: Callable[[Layer, Mapping[str, Any]], Callable[[NDArray[Any]], Bins]] | None = None
