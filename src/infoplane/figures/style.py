@@ -2,21 +2,20 @@
 
 Colours are apart for colour-blind readers; what colour says is also said by a marker, a line style, a label or a
 position, so that figures survive printing in grey. The labels of activation functions are those of
-`infoplane.activation_functions`; a function without a colour here gets a free one.
+`infoplane.activation_functions`; a function or method without a colour here gets a free one.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import matplotlib
 import matplotlib.colors
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, FuncNorm, LinearSegmentedColormap, to_rgb
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
@@ -73,12 +72,12 @@ _FREE_LOOKS = (("#7B5E3B", "o"), ("#B22222", "s"), ("#1B7837", "^"), ("#E377C2",
 # For further runs with the same activation function, such as those with a penalty.
 _FURTHER_MARKERS = ("P", "X", "*", "p", "d")
 
-_METHOD_LABELS: Mapping[str, str] = {
-    "fixed_binning": "Fixed-range binning",
-    "fixed": "Fixed-range binning",
-    "ebab": "EBAB",
-    "kde": "KDE",
-    "adaptive_kde": "Adaptive KDE",
+# By method: what figures call it, colour, marker. Binning is brown and green, noise is purple and rose.
+_METHOD_LOOKS: Mapping[str, tuple[str, str, str]] = {
+    "fixed_binning": ("Fixed-range binning", "#8C510A", "s"),
+    "ebab": ("EBAB", "#01665E", "o"),
+    "kde": ("KDE", "#762A83", "D"),
+    "adaptive_kde": ("Adaptive KDE", "#C51B7D", "^"),
 }
 
 TRAIN = Look("#0072B2", "o", _DASHED, "training part")
@@ -90,12 +89,21 @@ EPOCH_COLOURS: Colormap = LinearSegmentedColormap.from_list(
 )
 
 
+# Everything that matplotlib can be set to, so that a user's own settings change no figure.
+_PLAIN = {key: value for key, value in matplotlib.rcParamsDefault.items() if not key.startswith("backend")}
+
+
+# Of the hidden layers, dark to light and never too light for a thin line on white.
+_LAYER_COLOURS: Colormap = LinearSegmentedColormap.from_list(
+    "layers", ["#140f2e", "#3a2f7d", "#2d6699", "#2b979b", "#5dbb8d"]
+)
+
+
 @contextlib.contextmanager
 def context() -> Iterator[None]:
     """The settings of matplotlib under which figures are drawn and saved; the user's are left alone."""
     settings = {
-        **sns.axes_style("ticks"),
-        **sns.plotting_context("paper"),
+        **_PLAIN,
         "font.family": "DejaVu Sans",
         "font.size": TEXT,
         "mathtext.fontset": "dejavusans",
@@ -128,8 +136,8 @@ def context() -> Iterator[None]:
         "legend.frameon": False,
         "lines.linewidth": 1.1,
         "lines.markersize": 4.0,
+        "lines.solid_capstyle": "round",
         "savefig.dpi": 220,
-        "savefig.bbox": None,
         "figure.dpi": 100,
         "svg.fonttype": "path",
         "svg.hashsalt": "infoplane",
@@ -147,10 +155,23 @@ def activation_label(activation: str) -> str:
 
 def activation_looks(activations: Sequence[str]) -> dict[str, Look]:
     """A look for every activation function of a study; unknown ones share out the free looks in order."""
-    unknown = sorted({name for name in activations if name not in _ACTIVATION_LOOKS})
-    free = {name: _FREE_LOOKS[index % len(_FREE_LOOKS)] for index, name in enumerate(unknown)}
-    looks = {name: (_ACTIVATION_LOOKS[name] if name in _ACTIVATION_LOOKS else free[name]) for name in activations}
+    free = _free(name for name in activations if name not in _ACTIVATION_LOOKS)
+    looks = {name: _ACTIVATION_LOOKS.get(name) or free[name] for name in activations}
     return {name: Look(colour, marker, _SOLID, activation_label(name)) for name, (colour, marker) in looks.items()}
+
+
+def _free(unknown: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Colour and marker of names that no table knows, the same whatever their order."""
+    return {name: _FREE_LOOKS[index % len(_FREE_LOOKS)] for index, name in enumerate(sorted(set(unknown)))}
+
+
+def _further(look: Look, rank: int) -> Look:
+    """The look of one more thing of the same kind: darker, dashed and with another marker."""
+    if rank == 0:
+        return look
+    colour = matplotlib.colors.to_hex(tuple(0.72**rank * np.asarray(to_rgb(look.colour))))
+    dashes = (_DASHED, _DOTTED)[min(rank, 2) - 1]
+    return Look(colour, _FURTHER_MARKERS[(rank - 1) % len(_FURTHER_MARKERS)], dashes, look.label)
 
 
 def run_labels(settings: pd.DataFrame) -> dict[str, str]:
@@ -182,10 +203,7 @@ def run_looks(settings: pd.DataFrame) -> dict[str, Look]:
     result = {}
     for run, activation in zip(settings["run"], settings["activation"], strict=True):
         rank = seen[activation] = seen.get(activation, -1) + 1
-        look = looks[activation]
-        colour = matplotlib.colors.to_hex(tuple(0.72**rank * np.asarray(to_rgb(look.colour))))
-        marker = look.marker if rank == 0 else _FURTHER_MARKERS[(rank - 1) % len(_FURTHER_MARKERS)]
-        result[run] = Look(colour, marker, (_SOLID, _DASHED, _DOTTED)[min(rank, 2)], labels[run])
+        result[run] = replace(_further(looks[activation], rank), label=labels[run])
     return result
 
 
@@ -193,7 +211,7 @@ def layer_looks(n_layers: int) -> dict[int, Look]:
     """A look for every layer, from 1: hidden layers from dark to light, the softmax output apart from them."""
     markers = ("o", "s", "^", "D", "v", "P", "X", "p", "h", "<", ">", "8")
     dashes = (_SOLID, _DASHED, (0, (5, 1, 1, 1)), (0, (2, 1)), _DOTTED)
-    colours = sns.color_palette("mako", as_cmap=True)(np.linspace(0.12, 0.82, max(n_layers - 1, 1)))
+    colours = _LAYER_COLOURS(np.linspace(0.0, 1.0, max(n_layers - 1, 2)))
     looks = {
         layer: Look(
             matplotlib.colors.to_hex(colours[layer - 1]),
@@ -209,8 +227,21 @@ def layer_looks(n_layers: int) -> dict[int, Look]:
 
 def estimator_label(estimator: str, method: str) -> str:
     """What figures call an estimator: its method, and its own name where that adds something."""
-    label = _METHOD_LABELS.get(method, method)
-    return label if _METHOD_LABELS.get(estimator) == label or estimator == method else f"{label} ({estimator})"
+    label = _METHOD_LOOKS[method][0] if method in _METHOD_LOOKS else method
+    plain = estimator in (method, method.removesuffix("_binning"))
+    return label if plain else f"{label} ({estimator})"
+
+
+def estimator_looks(methods: Mapping[str, str]) -> dict[str, Look]:
+    """A look for every estimator, given the method of each: as runs have theirs by activation function."""
+    free = _free(method for method in methods.values() if method not in _METHOD_LOOKS)
+    seen: dict[str, int] = {}
+    result = {}
+    for estimator, method in methods.items():
+        rank = seen[method] = seen.get(method, -1) + 1
+        colour, marker = _METHOD_LOOKS[method][1:] if method in _METHOD_LOOKS else free[method]
+        result[estimator] = _further(Look(colour, marker, _SOLID, estimator_label(estimator, method)), rank)
+    return result
 
 
 def bound_label(bound: str) -> str:
