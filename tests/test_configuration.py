@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from infoplane import configuration
 from infoplane.configuration import Study
 from infoplane.errors import InfoplaneError
-from infoplane.settings import Block, EstimatorSettings, RecordedEpochs, RunSettings
+from infoplane.settings import EstimatorSettings, RecordedEpochs, RunSettings
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
@@ -127,22 +127,6 @@ def test_the_order_of_keys_does_not_change_the_text_of_settings(default):
     reversed_config["defaults"] = dict(reversed(reversed_config["defaults"].items()))
     for name, run in load(default).runs.items():
         assert load(reversed_config).runs[name].to_json() == run.to_json()
-
-
-@pytest.mark.parametrize(
-    ("seeds", "at_once", "names"),
-    [
-        (10, 10, ["seeds_0-9"]),
-        (10, 4, ["seeds_0-3", "seeds_4-7", "seeds_8-9"]),
-        (1, 10, ["seeds_0-0"]),
-        (3, 1, ["seeds_0-0", "seeds_1-1", "seeds_2-2"]),
-    ],
-)
-def test_blocks_of_seeds(default, seeds, at_once, names):
-    blocks = load({**default, "seeds": seeds, "seeds_per_job": at_once}).blocks
-    assert [str(block) for block in blocks] == names
-    assert [seed for block in blocks for seed in block.seeds] == list(range(seeds))
-    assert [Block.parse(name) for name in names] == blocks
 
 
 @given(last=st.integers(1, 20000), count=st.integers(2, 500), spacing=st.sampled_from(["log", "linear"]))

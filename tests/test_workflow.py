@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from infoplane import configuration, datasets, storage
+from infoplane import blocks, configuration, datasets, storage
 from infoplane.figures import FIGURES
 
 ROOT = Path(__file__).parents[1]
@@ -47,7 +47,7 @@ def test_there_is_nothing_left_to_do(smoke):
 
 def test_weights(results, study):
     for run, settings in study.runs.items():
-        for block in study.blocks:
+        for block in blocks.choose(study.seeds, study.seeds_per_job):
             with storage.open_checked(results / f"weights/{run}/{block}.h5", "weights") as file:
                 assert file["seeds"][:].tolist() == list(block.seeds)
                 epochs = file["epochs"][:]
@@ -190,8 +190,9 @@ STATISTICS = AGGREGATES - {"training_table", "layers_table"} | {"figure"}
         ("device", "auto", {}, set()),
         ("keep_activations", False, {}, set()),
         ("figures", ["learning_curves"], {}, set()),
+        ("seeds_per_job", 3, {}, set()),
         # a smaller study reuses everything
-        ("seeds", 2, {}, AGGREGATES | {"figure"}),
+        ("seeds", 3, {}, AGGREGATES | {"figure"}),
         ("runs/relu_l2", ..., {}, AGGREGATES | {"figure"}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -278,10 +279,14 @@ def test_a_smaller_study_leaves_files_that_are_named_and_removed_only_when_asked
     smaller = copy.deepcopy(config)
     del smaller["runs"]["relu_l2"]
     smaller["figures"] = ["learning_curves"]
+    smaller["seeds"] = 3  # the block seeds_2-3 is used as it is
     (checkout.folder / "smaller.yaml").write_text(yaml.safe_dump(smaller, sort_keys=False))
     arguments = ("--configfile", "smaller.yaml")
     done = checkout.snakemake(*arguments)
     assert done.returncode == 0, done.stderr[-3000:]
+    for name in ("training.parquet", "layers.parquet", "information.parquet", "compression.csv"):
+        table = storage.read_table(checkout.folder / "results/smoke/tables" / name)
+        assert table.groupby("run")["seed"].unique().map(sorted).to_dict() == {"tanh": [0, 1, 2], "relu": [0, 1, 2]}
     left = [path for path in (checkout.folder / "results/smoke").rglob("*") if "relu_l2" in path.parts]
     assert len([path for path in left if path.suffix in (".h5", ".parquet")]) == 2 * (2 + 1 + 4)
     text = done.stdout + done.stderr
@@ -292,6 +297,8 @@ def test_a_smaller_study_leaves_files_that_are_named_and_removed_only_when_asked
     assert "removed results/smoke/weights/relu_l2/seeds_0-1.h5" in removed.stdout
     assert not (checkout.folder / "results/smoke/weights/relu_l2").exists()
     assert checkout.planned(*arguments) == {}
+    grown = checkout.planned(*arguments, "--config", "seeds=5")
+    assert (grown["train"], grown["activations"], grown["information"]) == (2, 2, 8)
     assert (
         "every file is used and was made with the installed libraries" in checkout.snakemake("check", *arguments).stdout
     )

@@ -53,13 +53,13 @@ def _information(given: argparse.Namespace) -> None:
 def _training_table(given: argparse.Namespace) -> None:
     from infoplane.stages.tables import training_table
 
-    training_table(_files(given), given.output)
+    training_table(_files(given), given.number_of_seeds, given.output)
 
 
 def _collect(given: argparse.Namespace) -> None:
     from infoplane.stages.tables import collect
 
-    collect(_files(given), given.output)
+    collect(_files(given), given.number_of_seeds, given.output)
 
 
 def _compression(given: argparse.Namespace) -> None:
@@ -156,8 +156,9 @@ def _parser() -> argparse.ArgumentParser:
         command = add(name, call, description)
         # Lists of names instead of files: a study may have more files than fit on a command line.
         command.add_argument("--files", required=True, help="path with {run}, {block} and perhaps {estimator}")
-        command.add_argument("--runs", nargs="+", required=True)
-        command.add_argument("--blocks", nargs="+", required=True)
+        command.add_argument("--runs", nargs="+", action="append", required=True, help="runs of the same blocks")
+        command.add_argument("--blocks", nargs="+", action="append", required=True, help="the blocks of these runs")
+        command.add_argument("--number-of-seeds", type=int, required=True, help="what blocks have beyond is left out")
         command.add_argument("--estimators", nargs="+", default=[""])
 
     for name, call, description in (
@@ -203,10 +204,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _files(given: argparse.Namespace) -> list[Path]:
-    """The files of every combination of run, block and estimator, in the order given."""
+    """The files of every combination of run, its blocks and estimators, in the order given."""
+    if len(given.runs) != len(given.blocks):
+        raise InfoplaneError(f"--runs is given {len(given.runs)} times; --blocks must be given as often")
     return [
         Path(given.files.format(run=run, block=block, estimator=estimator))
-        for run, estimator, block in itertools.product(given.runs, given.estimators, given.blocks)
+        for runs, blocks in zip(given.runs, given.blocks, strict=True)
+        for run, estimator, block in itertools.product(runs, given.estimators, blocks)
     ]
 
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 PACKAGE = "infoplane"
@@ -40,12 +40,12 @@ def digest(roots: Collection[str], *, source: Path, entries: Collection[str] = (
     return _digest(tuple(sorted(roots)), source, frozenset(entries))
 
 
-@lru_cache
+@cache
 def _digest(roots: tuple[str, ...], source: Path, entries: frozenset[str]) -> str:
     code = hashlib.sha256()
     for module, name in sorted(_reached(roots, source, entries)):
         for statement in _read(source, module).definitions[name]:
-            code.update(f"{module}:{name}\n{_text(statement, entries)}\n".encode())
+            code.update(f"{module}:{name}\n{_text(_selected(statement, entries))}\n".encode())
     return code.hexdigest()
 
 
@@ -63,28 +63,33 @@ def _reached(roots: tuple[str, ...], source: Path, entries: frozenset[str]) -> f
         if name in content.definitions:
             reached.add((module, name))
             for statement in content.definitions[name]:
-                waiting += _used(_selected(statement, entries), module, content, source)
+                waiting += _used(_selected(statement, entries), module, source)
         elif name in content.imports:  # a name that is handed on, as in a package's __init__
             waiting.append(content.imports[name])
     return frozenset(reached)
 
 
-def _used(statement: ast.stmt, module: str, content: _Module, source: Path) -> Iterator[tuple[str, str]]:
+# Nodes are compared by identity, so that each statement of a module, which is read once, is looked at once.
+@cache
+def _used(statement: ast.stmt, module: str, source: Path) -> frozenset[tuple[str, str]]:
     """The definitions of the package that a statement speaks of."""
+    content = _read(source, module)
     imports = {**content.imports, **_imports(statement, source)}
+    used = set()
     for node in ast.walk(statement):
         if isinstance(node, ast.Name):
             if node.id in content.definitions:
-                yield module, node.id
+                used.add((module, node.id))
             elif node.id in imports and imports[node.id][1]:
-                yield imports[node.id]
+                used.add(imports[node.id])
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             target, name = imports.get(node.value.id, ("", ""))
             if target and not name:
-                yield target, node.attr
+                used.add((target, node.attr))
+    return frozenset(used)
 
 
-@lru_cache
+@cache
 def _read(source: Path, module: str) -> _Module:
     content = _Module()
     path = _path(source, module)
@@ -175,6 +180,7 @@ class _Plain(ast.NodeTransformer):
         return node
 
 
-def _text(statement: ast.stmt, entries: frozenset[str]) -> str:
-    copy = ast.parse(ast.unparse(ast.fix_missing_locations(_selected(statement, entries))))
+@cache
+def _text(statement: ast.stmt) -> str:
+    copy = ast.parse(ast.unparse(ast.fix_missing_locations(statement)))
     return ast.unparse(_Plain().visit(copy))

@@ -19,7 +19,7 @@ from jsonschema.exceptions import ValidationError
 
 from infoplane import activation_functions, datasets, estimators, figures
 from infoplane.errors import InfoplaneError
-from infoplane.settings import Block, EstimatorSettings, Initialisation, RecordedEpochs, RunSettings, Split
+from infoplane.settings import EstimatorSettings, Initialisation, RecordedEpochs, RunSettings, Split
 
 Schema = Mapping[str, Any]
 
@@ -42,12 +42,6 @@ class Study:
     interval_width: float
     claims: Mapping[str, Any]
     figures: tuple[str, ...]
-
-    @property
-    def blocks(self) -> list[Block]:
-        """The blocks of seeds, ascending; the last may be shorter."""
-        starts = range(0, self.seeds, self.seeds_per_job)
-        return [Block(first, min(first + self.seeds_per_job, self.seeds) - 1) for first in starts]
 
 
 def read_yaml(path: Path) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -136,10 +137,10 @@ class Block:
     @classmethod
     def parse(cls, name: str) -> Block:
         """The inverse of `str`. Raises InfoplaneError for anything else."""
-        first, dash, last = name.removeprefix("seeds_").partition("-")
-        if not (name.startswith("seeds_") and dash and first.isdecimal() and last.isdecimal()):
+        numbers = re.fullmatch(r"seeds_(0|[1-9][0-9]{0,8})-(0|[1-9][0-9]{0,8})", name)
+        if numbers is None or int(numbers[1]) > int(numbers[2]):
             raise InfoplaneError(f"{name!r} is not a block of seeds; it must look like seeds_0-9")
-        return cls(int(first), int(last))
+        return cls(int(numbers[1]), int(numbers[2]))
 
 
 @dataclass(frozen=True, slots=True)

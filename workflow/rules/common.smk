@@ -1,4 +1,5 @@
 # The study, the paths of its files, and what the rules share.
+import itertools
 import json
 import re
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 SOURCE = Path(workflow.basedir) / "src"
 sys.path.insert(0, str(SOURCE))
 
-from infoplane import configuration, datasets, environment, housekeeping
+from infoplane import blocks, configuration, datasets, environment, housekeeping
 from infoplane.errors import InfoplaneError
 from infoplane.code import digest
 from infoplane.estimators import METHODS
@@ -51,7 +52,22 @@ FIGURE_FILES = {
     for name, figure in FIGURES.items()
     for estimator in (study.estimators if figure.per_estimator else [""])
 }
-BLOCKS = [str(block) for block in study.blocks]
+# The names of each run's blocks, which depend on what is finished.
+BLOCKS = {
+    run: [
+        str(block)
+        for block in blocks.choose_in(
+            Path(RESULTS, "weights", run), settings, study.seeds, study.seeds_per_job
+        )
+    ]
+    for run, settings in study.runs.items()
+}
+# Other processes of Snakemake run one job each, of a block that was chosen before, whose file may be gone just now.
+BLOCK = (
+    "|".join(sorted(set(itertools.chain(*BLOCKS.values()))))
+    if workflow.is_main_process
+    else r"seeds_\d+-\d+"
+)
 
 # A CPU-only study must not wait for a GPU; without a limit on gpu, local runs ignore the number.
 GPU = 0 if study.device == "cpu" else 1
@@ -59,7 +75,7 @@ GPU = 0 if study.device == "cpu" else 1
 
 wildcard_constraints:
     run="|".join(map(re.escape, study.runs)),
-    block="|".join(map(re.escape, BLOCKS)),
+    block=BLOCK,
     estimator="|".join(map(re.escape, study.estimators)),
     figure="|".join(map(re.escape, FIGURE_FILES)),
 
@@ -95,8 +111,20 @@ def dataset_files(wildcards):
 
 
 def of_all_runs(pattern, **others):
-    """The files of every run and block."""
-    return expand(pattern, run=study.runs, block=BLOCKS, **others)
+    """The files of every run and its blocks."""
+    return [
+        path
+        for run, names in BLOCKS.items()
+        for path in expand(pattern, run=run, block=names, **others)
+    ]
+
+
+def runs_and_blocks():
+    """Every run and its blocks as options of a command; successive runs of the same blocks share them."""
+    return " ".join(
+        f"--runs {' '.join(runs)} --blocks {' '.join(names)}"
+        for names, runs in itertools.groupby(BLOCKS, key=BLOCKS.get)
+    )
 
 
 def table(name, ending=None):

@@ -1,6 +1,7 @@
 # Targets that a person asks for by name: `snakemake --cores 1 check` and `snakemake --cores 1 clean`.
 NEEDED = [
     *of_all_runs(WEIGHTS),
+    *of_all_runs(str(Path(WEIGHTS).with_suffix(".checkpoint"))),
     *of_all_runs(ACTIVATIONS),
     *of_all_runs(LAYERS),
     *of_all_runs(INFORMATION, estimator=study.estimators),

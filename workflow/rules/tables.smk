@@ -18,11 +18,11 @@ rule training_table:
     params:
         code=code("tables:training_table"),
         files=lambda _: WEIGHTS,
-        runs=list(study.runs),
-        blocks=BLOCKS,
+        runs=runs_and_blocks(),
+        seeds=study.seeds,
     shell:
-        "python -m infoplane training-table --files {params.files:q} --runs {params.runs} "
-        "--blocks {params.blocks} --output {output} > {log} 2>&1"
+        "python -m infoplane training-table --files {params.files:q} {params.runs} "
+        "--number-of-seeds {params.seeds} --output {output} > {log} 2>&1"
 
 
 rule layers_table:
@@ -43,11 +43,11 @@ rule layers_table:
     params:
         code=code("tables:collect"),
         files=lambda _: LAYERS,
-        runs=list(study.runs),
-        blocks=BLOCKS,
+        runs=runs_and_blocks(),
+        seeds=study.seeds,
     shell:
-        "python -m infoplane collect --files {params.files:q} --runs {params.runs} "
-        "--blocks {params.blocks} --output {output} > {log} 2>&1"
+        "python -m infoplane collect --files {params.files:q} {params.runs} "
+        "--number-of-seeds {params.seeds} --output {output} > {log} 2>&1"
 
 
 rule information_table:
@@ -68,9 +68,9 @@ rule information_table:
     params:
         code=code("tables:collect"),
         files=lambda _: INFORMATION,
-        runs=list(study.runs),
-        blocks=BLOCKS,
+        runs=runs_and_blocks(),
+        seeds=study.seeds,
         estimators=list(study.estimators),
     shell:
-        "python -m infoplane collect --files {params.files:q} --runs {params.runs} --blocks {params.blocks} "
-        "--estimators {params.estimators} --output {output} > {log} 2>&1"
+        "python -m infoplane collect --files {params.files:q} {params.runs} --estimators {params.estimators} "
+        "--number-of-seeds {params.seeds} --output {output} > {log} 2>&1"

@@ -15,8 +15,8 @@ from infoplane.settings import RunSettings
 from infoplane.stages.common import tidy
 
 
-def training_table(weights: Sequence[Path], output: Path) -> None:
-    """Collect the histories of all weights files: one row per run, seed and recorded epoch."""
+def training_table(weights: Sequence[Path], number_of_seeds: int, output: Path) -> None:
+    """Collect the histories of all weights files: one row per run, seed below `number_of_seeds` and recorded epoch."""
     frames, sources = [], {}
     for path in weights:
         with storage.open_checked(path, "weights") as source:
@@ -24,18 +24,20 @@ def training_table(weights: Sequence[Path], output: Path) -> None:
             axes = {"seed": source["seeds"][:], "epoch": source["epochs"][:]}
             history = {name: values[:] for name, values in source["history"].items()}
             history["diverged_epoch"] = np.repeat(source["diverged_epoch"][:][:, None], len(axes["epoch"]), axis=1)
-            frames.append(tidy(made_with["run"], RunSettings.from_json(made_with["settings"]), axes, history))
+            rows = tidy(made_with["run"], RunSettings.from_json(made_with["settings"]), axes, history)
+            frames.append(rows[rows["seed"] < number_of_seeds])
             sources[made_with["run"]] = made_with
     storage.write_table(pd.concat(frames, ignore_index=True), output, _collected(sources))
 
 
-def collect(tables: Sequence[Path], output: Path) -> None:
-    """Join tables of the same columns, in the given order."""
+def collect(tables: Sequence[Path], number_of_seeds: int, output: Path) -> None:
+    """Join tables of the same columns, in the given order, but for the seeds from `number_of_seeds` on."""
     sources = {}
     for path in tables:
         made_with = storage.read_table_provenance(path)
         sources["/".join(part for part in (made_with["run"], made_with.get("estimator")) if part)] = made_with
-    joined = pd.concat([storage.read_table(path) for path in tables], ignore_index=True)
+    frames = [storage.read_table(path) for path in tables]
+    joined = pd.concat([rows[rows["seed"] < number_of_seeds] for rows in frames], ignore_index=True)
     storage.write_table(joined, output, _collected(sources))
 
 
