@@ -1,9 +1,12 @@
 """Files appear whole or not at all."""
 
+import fcntl
 import os
+import shutil
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -17,15 +20,23 @@ from infoplane.errors import InfoplaneError
 
 
 def write(path, values):
+    """A file of the weights of one layer with one unit and one input, and of `values` (epoch,) for its loss."""
     with storage.create(path, "weights", {"run": "x"}) as file:
-        file.create_dataset("values", data=values, chunks=values.shape, fletcher32=True)
+        file["seeds"], file["epochs"], file["diverged_epoch"] = [7], np.arange(len(values)), [-1]
+        file["parameters/layer1/weights"] = np.ones((1, len(values), 1, 1), np.float32)
+        file["parameters/layer1/biases"] = np.ones((1, len(values), 1), np.float32)
+        file.create_dataset("history/train_loss", data=values[None], chunks=(1, len(values)), fletcher32=True)
+
+
+def loss(file) -> np.ndarray:
+    return file["history/train_loss"][0]
 
 
 def test_a_file_appears_with_its_provenance(tmp_path):
     path = tmp_path / "new/folder/x.h5"
     write(path, np.arange(5))
     with storage.open_checked(path, "weights") as file:
-        assert file["values"][:].tolist() == [0, 1, 2, 3, 4]
+        assert loss(file).tolist() == [0, 1, 2, 3, 4]
         assert storage.read_provenance(file) == {"run": "x"}
     assert [item.name for item in path.parent.iterdir()] == ["x.h5"]
 
@@ -67,6 +78,96 @@ def test_another_kind_or_format_is_refused(tmp_path):
         pass
 
 
+def _linked(file, path):
+    del file["seeds"]
+    file["seeds"] = h5py.ExternalLink(str(path.with_name("other.h5")), "seeds")
+
+
+def _stored_elsewhere(file, path):
+    del file["seeds"]
+    path.with_name("other.raw").write_bytes(bytes(8))
+    file.create_dataset("seeds", (1,), "i8", external=[(str(path.with_name("other.raw")), 0, 8)])
+
+
+def _virtual(file, path):
+    del file["seeds"]
+    layout = h5py.VirtualLayout((1,), "i8")
+    layout[:] = h5py.VirtualSource(str(path.with_name("other.h5")), "seeds", (1,))
+    file.create_virtual_dataset("seeds", layout)
+
+
+def _huge(file, path):
+    del file["history/train_loss"]
+    file.create_dataset("history/train_loss", (1, 10**12), "f8", chunks=(1, 1000))
+
+
+def _replaced(name, values):
+    def change(file, path):
+        if name in file:
+            del file[name]
+        if values is not None:
+            file[name] = values
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (_linked, "seeds is a link"),
+        (_stored_elsewhere, "seeds is not an array of numbers in this file"),
+        (_virtual, "seeds is not an array of numbers in this file"),
+        (_huge, "history/train_loss is larger than the file"),
+        (lambda file, path: file["parameters"].__setitem__("layer1/again", file["parameters"]), "is not a data set"),
+        (_replaced("seeds", None), "there is no seeds"),
+        (_replaced("seeds", [b"7"]), "seeds is not an array of numbers in this file"),
+        (_replaced("seeds", np.array([7], ">i8")), "seeds is not an array of numbers in this file"),
+        (_replaced("seeds", 7), r"seeds has the shape \(\), which does not fit"),
+        (_replaced("seeds", [7, 8]), r"has the shape \(2,\), which does not fit"),
+        (_replaced("epochs", np.empty(0, int)), r"epochs has the shape \(0,\), which does not fit"),
+        (_replaced("seed/inner", [7]), "seed/inner is no part of a file of weights"),
+        (_replaced("more", [7]), "more is no part of a file of weights"),
+        (_replaced("parameters/layer1/biases", None), "there is no parameters/layer1/biases"),
+        (_replaced("parameters/layer3/biases", np.ones((1, 5, 1))), "there is no parameters/layer2/weights"),
+        (_replaced("parameters/layer1/biases", np.ones((1, 5, 2))), "which does not fit"),
+        (_replaced("layer_statistics/weight_norm", np.ones((1, 5, 2))), "are of 2 layers; there are 1"),
+    ],
+)
+def test_a_file_of_another_layout_is_refused_before_it_is_used(tmp_path, change, sentence):
+    path = tmp_path / "x.h5"
+    for name in ("other", "x"):
+        write(tmp_path / f"{name}.h5", np.arange(5.0))
+    with h5py.File(path, "r+") as file:
+        change(file, path)
+    with pytest.raises(InfoplaneError, match=sentence) as raised, storage.open_checked(path, "weights"):
+        pass
+    assert str(path) in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", np.arange(3), "[" * 100_000])
+def test_a_file_without_provenance_is_refused(tmp_path, text):
+    path = tmp_path / "x.h5"
+    write(path, np.arange(5))
+    with h5py.File(path, "r+") as file:
+        file.attrs["provenance"] = text
+    with (
+        storage.open_checked(path, "weights") as file,
+        pytest.raises(InfoplaneError, match=r"x.h5: this file does not say what it was made with"),
+    ):
+        storage.read_provenance(file)
+
+
+def test_a_file_that_cannot_be_read_now_is_not_called_damaged(tmp_path):
+    path = tmp_path / "x.h5"
+    write(path, np.arange(5))
+    with open(path) as locked:
+        fcntl.flock(locked, fcntl.LOCK_EX)
+        sentence = r"x.h5: this file cannot be read \(Resource temporarily unavailable\)"
+        with pytest.raises(InfoplaneError, match=sentence), storage.open_checked(path, "weights"):
+            pass
+
+
 @settings(max_examples=300, deadline=None)
 @given(at=st.integers(0, 10**9), bit=st.integers(0, 7))
 def test_no_flipped_bit_gives_a_traceback_or_a_wrong_number(tmp_path_factory, at, bit):
@@ -77,7 +178,8 @@ def test_no_flipped_bit_gives_a_traceback_or_a_wrong_number(tmp_path_factory, at
     path.write_bytes(content)
     try:
         with storage.open_checked(path, "weights") as file:
-            assert np.array_equal(file["values"][:], np.arange(500.0))
+            assert np.array_equal(loss(file), np.arange(500.0))
+            assert storage.read_provenance(file) == {"run": "x"}
     except InfoplaneError as error:
         assert str(path) in str(error)  # noqa: PT017
 
@@ -88,6 +190,45 @@ def test_tables_come_back_with_their_provenance(tmp_path, name):
     storage.write_table(table, tmp_path / name, {"settings": "s"})
     pd.testing.assert_frame_equal(storage.read_table(tmp_path / name), table)
     assert storage.read_table_provenance(tmp_path / name) == {"settings": "s"}
+
+
+@pytest.fixture(scope="module")
+def whole_tables(tmp_path_factory) -> tuple[pd.DataFrame, dict[str, bytes], Path]:
+    """A table, its files by name, and a folder to damage them in."""
+    folder = tmp_path_factory.mktemp("tables")
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"run": ["tanh", "relu"] * 100, "seed": np.arange(200) % 7, "i_tx": rng.normal(size=200)})
+    for name in ("t.parquet", "t.csv"):
+        storage.write_table(table, folder / name, {"settings": "s"})
+    return table, {path.name: path.read_bytes() for path in folder.iterdir()}, folder
+
+
+@settings(max_examples=300, deadline=None)
+@given(name=st.sampled_from(["t.parquet", "t.csv"]), at=st.integers(0, 10**9), bit=st.integers(0, 7), cut=st.booleans())
+def test_no_damage_of_a_table_gives_a_traceback_or_a_wrong_number(whole_tables, name, at, bit, cut):
+    table, files, folder = whole_tables
+    content = bytearray(files[name])
+    at %= len(content)
+    content[at] ^= 1 << bit
+    path = folder / name
+    path.write_bytes(content[:at] if cut else content)
+    of_tanh = table[table["run"] == "tanh"].reset_index(drop=True)
+    reads = [
+        (storage.read_table, table),
+        (lambda path: storage.read_rows(path, "run", "tanh"), of_tanh),
+        (
+            lambda path: pd.DataFrame({"run": storage.read_distinct(path, "run")}),
+            pd.DataFrame({"run": ["tanh", "relu"]}),
+        ),
+        (storage.read_table_provenance, {"settings": "s"}),
+    ]
+    for read, expected in reads[: 1 if name == "t.csv" else None]:
+        try:
+            found = read(path)
+        except InfoplaneError as error:
+            assert str(path) in str(error)  # noqa: PT017
+        else:
+            assert found.equals(expected) if isinstance(expected, pd.DataFrame) else found == expected
 
 
 @pytest.mark.parametrize("name", ["t.parquet", "t.csv"])
@@ -135,11 +276,40 @@ def test_a_folder_that_cannot_be_made_gives_one_sentence(tmp_path):
         write(tmp_path / "results/study/x.h5", np.arange(3))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write into a read-only folder")
+WRITE_A_TABLE = """
+import sys
+from pathlib import Path
+import pandas as pd
+from infoplane import storage
+from infoplane.errors import InfoplaneError
+for name in sys.argv[1:]:
+    try:
+        storage.write_table(pd.DataFrame({"i_tx": [1.0]}), Path(name), {})
+    except InfoplaneError as error:
+        print(error)
+"""
+# Root may write everywhere, unless it gives that up.
+AS_ANYONE = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"] * (os.geteuid() == 0)
+
+
+@pytest.mark.skipif(bool(AS_ANYONE) and not shutil.which("setpriv"), reason="root may write into a read-only folder")
 def test_a_read_only_folder_gives_one_sentence(tmp_path):
+    finished = tmp_path / "finished.csv"
+    finished.write_text("i_tx\n2.0\n")
     tmp_path.chmod(0o500)
-    with pytest.raises(InfoplaneError, match=r"x.h5: this file cannot be written \(Permission denied\)"):
-        write(tmp_path / "x.h5", np.arange(3))
+    names = [tmp_path / "x.parquet", finished, tmp_path / "new/x.csv"]
+    done = subprocess.run(
+        [*AS_ANYONE, sys.executable, "-c", WRITE_A_TABLE, *names], capture_output=True, text=True, check=True
+    )
+    tmp_path.chmod(0o700)
+    assert done.stdout.splitlines() == [
+        f"{names[0]}: this file cannot be written (Permission denied); nothing finished is lost",
+        f"{finished}: this file cannot be written (Permission denied); nothing finished is lost",
+        f"{tmp_path}/new: this folder cannot be made (Permission denied)",
+    ]
+    assert done.stderr == ""
+    assert finished.read_text() == "i_tx\n2.0\n"
+    assert list(tmp_path.iterdir()) == [finished]
 
 
 def test_rows_of_a_table_and_their_damage(tmp_path):

@@ -8,12 +8,15 @@ tables      Parquet or CSV, one row per observation
 
 Layers count from 1 and the softmax output is the last. Every HDF5 file and Parquet table carries its provenance as
 JSON text; a CSV table has it in a file of the same name with the ending .provenance.json. Every file is written
-under a temporary name and renamed, so that a file that is there is whole; HDF5 data carry checksums.
+under a temporary name and renamed, so that a file that is there is whole. Data carry checksums: HDF5's and Parquet's
+own, and digests of what these leave out. A damaged file is refused, with a sentence that names it.
 """
 
 from __future__ import annotations
 
 import glob
+import hashlib
+import io
 import json
 import os
 import socket
@@ -24,12 +27,17 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 
+from infoplane import hdf5
 from infoplane.errors import InfoplaneError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 FORMAT = 1
+# Beside the provenance of a CSV table: the SHA-256 of its rows.
+_CSV_DIGEST = "table_sha256"
 
 
 @contextmanager
@@ -90,19 +98,25 @@ def open_checked(path: Path, kind: str) -> Iterator[h5py.File]:
     try:
         file = h5py.File(path, "r")
     except OSError as error:
+        if error.errno:  # whole or not, it cannot be read now
+            raise InfoplaneError(f"{path}: this file cannot be read ({os.strerror(error.errno)})") from error
         raise InfoplaneError(
             f"{path}: this is not a whole HDF5 file (truncated, damaged or something else); remove it to have it made "
             "again"
         ) from error
     try:
         with file:
-            found = file.attrs.get("kind", "nothing")
+            found, version = (str(file.attrs.get(name, "nothing")) for name in ("kind", "format"))
             if found != f"infoplane {kind}":
                 raise InfoplaneError(f"{path}: this file holds {found!r}; it must hold 'infoplane {kind}'")
-            if file.attrs.get("format") != FORMAT:
+            if version != str(FORMAT):
+                raise InfoplaneError(f"{path}: this file has the format {version}; this version reads {FORMAT}")
+            try:
+                hdf5.check(file, kind)
+            except ValueError as error:
                 raise InfoplaneError(
-                    f"{path}: this file has the format {file.attrs.get('format')}; this version reads {FORMAT}"
-                )
+                    f"{path}: this file is damaged or not of infoplane ({error}); remove it to have it made again"
+                ) from error
             yield file
     except (OSError, KeyError, RuntimeError) as error:
         # What h5py raises for a checksum that does not match, or for a data set that is not there.
@@ -110,9 +124,18 @@ def open_checked(path: Path, kind: str) -> Iterator[h5py.File]:
 
 
 def read_provenance(file: h5py.File) -> dict[str, Any]:
-    """The provenance of an open HDF5 file."""
-    found: dict[str, Any] = json.loads(file.attrs["provenance"])
-    return found
+    """The provenance of an open HDF5 file. Raises InfoplaneError if it has none."""
+    return _parsed_provenance(file.attrs.get("provenance"), Path(file.filename))
+
+
+def _parsed_provenance(text: Any, path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+        if isinstance(found, dict):
+            return found
+    except (ValueError, TypeError, RecursionError):
+        pass
+    raise InfoplaneError(f"{path}: this file does not say what it was made with; remove it to have it made again")
 
 
 def layers(group: h5py.Group) -> list[str]:
@@ -122,21 +145,27 @@ def layers(group: h5py.Group) -> list[str]:
 
 def write_table(table: pd.DataFrame, path: Path, provenance: Mapping[str, Any]) -> None:
     """Write a table as Parquet or CSV, by the ending of the path, with its provenance."""
-    text = json.dumps(provenance, sort_keys=True, indent=None if path.suffix == ".parquet" else 2)
-    with replacing(path) as temporary:
-        if path.suffix == ".parquet":
-            import pyarrow as pa
-            import pyarrow.parquet as pq
+    if path.suffix == ".parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
 
-            content = pa.Table.from_pandas(table, preserve_index=False)
-            pq.write_table(
-                content.replace_schema_metadata({**(content.schema.metadata or {}), b"infoplane": text}), temporary
-            )
-        else:
-            table.to_csv(temporary, index=False)
-    if path.suffix != ".parquet":
-        with replacing(path.with_suffix(".provenance.json")) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
+        text = json.dumps(provenance, sort_keys=True)
+        content = pa.Table.from_pandas(table, preserve_index=False)
+        metadata = {b"infoplane": text, b"infoplane_digest": _table_digest(content.schema, content.num_rows, text)}
+        with replacing(path) as temporary:
+            pq.write_table(content.replace_schema_metadata(metadata), temporary, write_page_checksum=True)
+        return
+    rows = table.to_csv(index=False).encode()
+    text = json.dumps({**provenance, _CSV_DIGEST: hashlib.sha256(rows).hexdigest()}, sort_keys=True, indent=2)
+    for target, written in ((path, rows), (_provenance_path(path), f"{text}\n".encode())):
+        with replacing(target) as temporary:
+            temporary.write_bytes(written)
+
+
+def _table_digest(schema: pa.Schema, rows: int, text: str) -> str:
+    """Of what the checksums of Parquet's pages leave out: columns, their types, the number of rows, the provenance."""
+    columns = [(field.name, str(field.type)) for field in schema]
+    return hashlib.sha256(repr((columns, rows, text)).encode()).hexdigest()
 
 
 @contextmanager
@@ -148,54 +177,84 @@ def _reading_table(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise InfoplaneError(f"{path}: there is no such file; it must be a table that infoplane wrote") from None
     except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise InfoplaneError(f"{path}: this file cannot be read ({os.strerror(error.errno)})") from error
         raise InfoplaneError(
             f"{path}: this is not a whole table that infoplane wrote; remove it to have it made again"
         ) from error
+
+
+@contextmanager
+def _parquet(path: Path) -> Iterator[tuple[pq.ParquetFile, str]]:
+    """A Parquet file that `write_table` wrote, to read, and its provenance as text."""
+    import pyarrow.parquet as pq
+
+    with _reading_table(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        schema = file.schema_arrow
+        text, digest = ((schema.metadata or {})[name].decode() for name in (b"infoplane", b"infoplane_digest"))
+        if digest != _table_digest(schema, file.metadata.num_rows, text):
+            raise ValueError("the digest of the columns does not match")
+        yield file, text
 
 
 def read_table(path: Path) -> pd.DataFrame:
     """A table that `write_table` wrote. Raises InfoplaneError if it is missing or damaged."""
     import pandas as pd
 
+    table: pd.DataFrame
+    if path.suffix == ".parquet":
+        with _parquet(path) as (file, _):
+            table = file.read().to_pandas(ignore_metadata=True)
+        return table
     with _reading_table(path):
-        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+        rows = path.read_bytes()
+        # A table from elsewhere, to draw a figure of, may come without.
+        digest = _beside(path).get(_CSV_DIGEST) if _provenance_path(path).exists() else None
+        if digest not in (None, hashlib.sha256(rows).hexdigest()):
+            raise ValueError("the digest of the rows does not match")
+        return pd.read_csv(io.BytesIO(rows))
 
 
 def read_distinct(path: Path, column: str) -> list[str]:
     """The distinct values of a column of text in a Parquet table, in order. Raises InfoplaneError as `read_table`."""
-    with _reading_table(path):
+    with _parquet(path) as (file, _):
         import pyarrow.compute as pc
-        import pyarrow.parquet as pq
 
-        found: list[str] = pc.unique(pq.read_table(path, columns=[column])[column]).to_pylist()
+        found: list[str] = pc.unique(file.read(columns=[column])[column]).to_pylist()
     return found
 
 
 def read_rows(path: Path, column: str, value: str) -> pd.DataFrame:
     """The rows of a Parquet table with this value, in little memory. Raises InfoplaneError as `read_table`."""
-    with _reading_table(path):
+    # Batch by batch: a filter of pandas' reads ahead, and takes twice the memory.
+    with _parquet(path) as (file, _):
         import pyarrow as pa
         import pyarrow.compute as pc
-        import pyarrow.parquet as pq
 
-        # Batch by batch: a filter of pandas' reads ahead, and takes twice the memory.
-        with pq.ParquetFile(path) as file:
-            batches = [
-                batch.filter(pc.equal(batch[column], value))
-                for batch in file.iter_batches(batch_size=100_000, use_threads=False)
-            ]
-            table: pd.DataFrame = pa.Table.from_batches(batches, file.schema_arrow).to_pandas()
+        read, batches = 0, []
+        for batch in file.iter_batches(batch_size=100_000, use_threads=False):
+            read += len(batch)
+            batches.append(batch.filter(pc.equal(batch[column], value)))
+        if read != file.metadata.num_rows:
+            raise ValueError(f"{read} rows are there of {file.metadata.num_rows}")
+        table: pd.DataFrame = pa.Table.from_batches(batches, file.schema_arrow).to_pandas(ignore_metadata=True)
     return table
 
 
 def read_table_provenance(path: Path) -> dict[str, Any]:
     """The provenance of a table that `write_table` wrote. Raises InfoplaneError as `read_table` does."""
-    found: dict[str, Any]
-    with _reading_table(path):
-        if path.suffix == ".parquet":
-            import pyarrow.parquet as pq
+    if path.suffix == ".parquet":
+        with _parquet(path) as (_, text):
+            return _parsed_provenance(text, path)
+    return {key: value for key, value in _beside(path).items() if key != _CSV_DIGEST}
 
-            found = json.loads((pq.read_schema(path).metadata or {})[b"infoplane"])
-        else:
-            found = json.loads(path.with_suffix(".provenance.json").read_text(encoding="utf-8"))
-    return found
+
+def _provenance_path(path: Path) -> Path:
+    return path.with_suffix(".provenance.json")
+
+
+def _beside(path: Path) -> dict[str, Any]:
+    """What the file beside a CSV table says: its provenance, and the digest of its rows."""
+    with _reading_table(path):
+        text = _provenance_path(path).read_text(encoding="utf-8")
+    return _parsed_provenance(text, path)

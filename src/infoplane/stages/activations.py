@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
 
 from infoplane import storage
+from infoplane.errors import InfoplaneError
 from infoplane.progress import Progress
 from infoplane.provenance import provenance
 from infoplane.settings import RunSettings
@@ -21,7 +23,14 @@ def activations(settings: RunSettings, device: str, weights: Path, output: Path,
     with storage.open_checked(weights, "weights") as source:
         made_with = storage.read_provenance(source)
         check_settings(made_with, settings, weights)
+        run = made_with["run"]
         seeds, epochs = source["seeds"][:], source["epochs"][:]
+        sizes = (dataset.inputs.shape[1], *settings.hidden_layers, dataset.classes)
+        shapes = [source[f"parameters/{layer}/weights"].shape[2:] for layer in storage.layers(source["parameters"])]
+        if shapes != [(units, inputs) for inputs, units in itertools.pairwise(sizes)]:
+            raise InfoplaneError(
+                f"{weights}: the weight matrices have the shapes {shapes}; the network has {sizes} units"
+            )
         parameters = {
             f"{layer}/{name}": values[:]
             for layer, group in source["parameters"].items()
@@ -30,7 +39,6 @@ def activations(settings: RunSettings, device: str, weights: Path, output: Path,
         statistics = {name: values[:] for name, values in source["layer_statistics"].items()}
         diverged = source["diverged_epoch"][:]
     samples, widths = len(dataset.labels), [*settings.hidden_layers, dataset.classes]
-    run = made_with["run"]
     with storage.create(output, "activations", {**made_with, **provenance(), "device": device}) as file:
         file["seeds"], file["epochs"], file["diverged_epoch"] = seeds, epochs, diverged
         dumps, minima, maxima = [], [], []

@@ -37,8 +37,18 @@ def load_dataset(settings: RunSettings) -> Dataset:
     return datasets.load(settings.dataset, **dict(settings.dataset_options))
 
 
+def recorded_settings(made_with: Mapping[str, Any], path: Path) -> RunSettings:
+    """The settings of the run that a file was made with. Raises InfoplaneError if it does not say."""
+    try:
+        return RunSettings.from_json(made_with["settings"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InfoplaneError(
+            f"{path}: this file does not say which settings it was made with; remove it to have it made again"
+        ) from error
+
+
 def check_settings(made_with: Mapping[str, Any], settings: RunSettings, path: Path) -> None:
-    if made_with["settings"] != settings.to_json():
+    if made_with.get("settings") != settings.to_json():
         raise InfoplaneError(
             f"{path}: this file was made with other settings of the run; remove it to have it made again"
         )

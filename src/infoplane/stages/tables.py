@@ -11,8 +11,7 @@ import pandas as pd
 
 from infoplane import storage
 from infoplane.provenance import provenance
-from infoplane.settings import RunSettings
-from infoplane.stages.common import tidy
+from infoplane.stages.common import recorded_settings, tidy
 
 
 def training_table(weights: Sequence[Path], number_of_seeds: int, output: Path) -> None:
@@ -24,7 +23,7 @@ def training_table(weights: Sequence[Path], number_of_seeds: int, output: Path) 
             axes = {"seed": source["seeds"][:], "epoch": source["epochs"][:]}
             history = {name: values[:] for name, values in source["history"].items()}
             history["diverged_epoch"] = np.repeat(source["diverged_epoch"][:][:, None], len(axes["epoch"]), axis=1)
-            rows = tidy(made_with["run"], RunSettings.from_json(made_with["settings"]), axes, history)
+            rows = tidy(made_with["run"], recorded_settings(made_with, path), axes, history)
             frames.append(rows[rows["seed"] < number_of_seeds])
             sources[made_with["run"]] = made_with
     storage.write_table(pd.concat(frames, ignore_index=True), output, _collected(sources))
@@ -35,6 +34,7 @@ def collect(tables: Sequence[Path], number_of_seeds: int, output: Path) -> None:
     sources = {}
     for path in tables:
         made_with = storage.read_table_provenance(path)
+        recorded_settings(made_with, path)
         sources["/".join(part for part in (made_with["run"], made_with.get("estimator")) if part)] = made_with
     frames = [storage.read_table(path) for path in tables]
     joined = pd.concat([rows[rows["seed"] < number_of_seeds] for rows in frames], ignore_index=True)

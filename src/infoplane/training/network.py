@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from infoplane.activation_functions import activation_function
+from infoplane.errors import InfoplaneError
 from infoplane.settings import RunSettings
 from infoplane.training import products
 from infoplane.training.layout import CACHE_LINE, Layout, aligned
@@ -197,8 +198,13 @@ class Network:
         self._running_variance = layers(self.running, "running_variance", hidden)
 
     def load(self, values: Mapping[str, NDArray[np.float32]]) -> None:
-        """Sets parameters and running statistics from arrays (seeds, ...) by the names of a TrainingRecord."""
+        """Sets parameters and running statistics from arrays (seeds, ...) by the names of a TrainingRecord.
+
+        Raises InfoplaneError if one is missing.
+        """
         for name, view in {**self.layout.public(self.flat), **self.running}.items():
+            if name not in values:
+                raise InfoplaneError(f"the network has the parameters {name}, which are not among those given")
             view.copy_(torch.from_numpy(np.ascontiguousarray(values[name], dtype=np.float32)))
 
     def snapshot(self) -> dict[str, NDArray[np.float32]]:

@@ -1,0 +1,96 @@
+"""The layout of the HDF5 files, checked before anything in them is used: a file may come from a stranger.
+
+Nothing in an HDF5 file is executed, but one may lead to other files, declare arrays of any size, or contain itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import h5py
+
+# The data sets of each kind and their axes; # is the number of a layer. Axes of the same name are equally long.
+_LAYOUTS = {
+    "weights": {
+        "seeds": ("seed",),
+        "epochs": ("epoch",),
+        "diverged_epoch": ("seed",),
+        "parameters/layer#/weights": ("seed", "epoch", "unit of layer #", "input of layer #"),
+        "parameters/layer#/biases": ("seed", "epoch", "unit of layer #"),
+    },
+    "activations": {
+        "seeds": ("seed",),
+        "epochs": ("epoch",),
+        "diverged_epoch": ("seed",),
+        "layer#/activity": ("seed", "epoch", "sample", "unit of layer #"),
+        "layer#/minimum": ("seed", "epoch"),
+        "layer#/maximum": ("seed", "epoch"),
+    },
+}
+# Data sets of any name that a file of the kind may have beside these.
+_OTHERS = {
+    "weights": {
+        "parameters/layer#/*": ("seed", "epoch", "unit of layer #"),
+        "history/*": ("seed", "epoch"),
+        "layer_statistics/*": ("seed", "epoch", "layer"),
+    },
+    "activations": {},
+}
+_DEEPEST = 3
+
+
+def check(file: h5py.File, kind: str) -> None:
+    """Raise ValueError, saying what is wrong, unless the file holds all data sets of its kind and nothing else.
+
+    Every array is of numbers, is stored in the file itself, and is no larger than it.
+    """
+    lengths: dict[str, int] = {}
+    names = set()
+    left = int(file.id.get_filesize())
+    for name, data in _data_sets(file):
+        axes = _axes(name, kind)
+        if axes is None:
+            raise ValueError(f"{name} is no part of a file of {kind}")
+        if data.dtype.kind not in "iuf" or not data.dtype.isnative or data.is_virtual or data.external:
+            raise ValueError(f"{name} is not an array of numbers in this file")
+        left -= data.nbytes
+        if left < 0:
+            raise ValueError(f"{name} is larger than the file")
+        fits = [lengths.setdefault(axis, length) == length for axis, length in zip(axes, data.shape, strict=False)]
+        if len(axes) != data.ndim or 0 in data.shape or not all(fits):
+            raise ValueError(f"{name} has the shape {data.shape}, which does not fit the others")
+        names.add(name)
+    layers = max(1, sum(axis.startswith("unit") for axis in lengths))
+    for name in _LAYOUTS[kind]:
+        for number in range(1, layers + 1):
+            if (missing := name.replace("#", str(number))) not in names:
+                raise ValueError(f"there is no {missing}")
+    for number in range(2, layers + 1):
+        inputs = lengths.get(f"input of layer {number}")
+        if inputs not in (None, lengths[f"unit of layer {number - 1}"]):
+            raise ValueError(f"layer {number} has {inputs} inputs, which are not the units of the layer before")
+    if lengths.get("layer", layers) != layers:
+        raise ValueError(f"layer_statistics are of {lengths['layer']} layers; there are {layers}")
+
+
+def _data_sets(group: h5py.Group, above: str = "", depth: int = 1) -> Iterator[tuple[str, h5py.Dataset]]:
+    for key in group:
+        name = f"{above}{key}"
+        if not isinstance(group.get(key, getlink=True), h5py.HardLink):
+            raise ValueError(f"{name} is a link")
+        item = group[key]
+        if isinstance(item, h5py.Dataset):
+            yield name, item
+        elif isinstance(item, h5py.Group) and depth < _DEEPEST:
+            yield from _data_sets(item, f"{name}/", depth + 1)
+        else:
+            raise ValueError(f"{name} is not a data set")
+
+
+def _axes(name: str, kind: str) -> list[str] | None:
+    number = re.search(r"layer([1-9][0-9]{0,3})/", name)
+    general = name.replace(number[0], "layer#/") if number else name
+    above = general.rpartition("/")[0]
+    axes = _LAYOUTS[kind].get(general) or _OTHERS[kind].get(f"{above}/*")
+    return [axis.replace("#", number[1]) if number else axis for axis in axes] if axes else None
