@@ -16,6 +16,9 @@ include: "workflow/rules/information.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/statistics.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/explorer.smk"
+include: "workflow/rules/report.smk"
+include: "workflow/rules/readme.smk"
 include: "workflow/rules/housekeeping.smk"
 
 

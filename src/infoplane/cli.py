@@ -119,6 +119,25 @@ def _figure(given: argparse.Namespace) -> None:
     figure(given.name, given.estimator or None, given.tables, given.output)
 
 
+def _explorer(given: argparse.Namespace) -> None:
+    from infoplane.stages.explorer import explorer
+
+    explorer(given.study, given.information, given.training, given.output)
+
+
+def _overview(given: argparse.Namespace) -> None:
+    from infoplane.stages.report import overview
+
+    overview(given.study, given.training, given.summary, given.claims, given.parts, given.output, given.page)
+
+
+def _readme(given: argparse.Namespace) -> None:
+    from infoplane.stages.readme import readme
+
+    sources = (given.figures, given.explorer, given.view, given.claims, given.provenance)
+    readme(given.study, *sources, given.folder, given.output)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="infoplane", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="stage")
@@ -197,6 +216,29 @@ def _parser() -> argparse.ArgumentParser:
     figure.add_argument("--name", required=True)
     figure.add_argument("--estimator", default="", help="for the figures that each estimator has its own of")
     figure.add_argument("--tables", type=Path, nargs="+", required=True)
+
+    for name, call, description in (
+        ("explorer", _explorer, "write the page to explore the information planes in"),
+        ("overview", _overview, "write the report's front page and its page of claims"),
+    ):
+        command = add(name, call, description)
+        command.add_argument("--study", required=True, help="name of the study")
+        command.add_argument("--training", type=Path, required=True)
+    commands.choices["explorer"].add_argument("--information", type=Path, required=True)
+    overview = commands.choices["overview"]
+    overview.add_argument("--summary", type=Path, required=True, help="of compression")
+    overview.add_argument("--claims", type=Path, required=True)
+    overview.add_argument("--parts", type=Path, required=True, help="of the claims")
+    overview.add_argument("--page", type=Path, required=True, help="where the claims go as HTML")
+
+    readme = add("readme", _readme, "take README.md's pictures and claims from a finished study")
+    readme.add_argument("--study", required=True, help="name of the study")
+    readme.add_argument("--figures", type=Path, nargs="+", required=True, help="as PNG")
+    readme.add_argument("--explorer", type=Path, required=True)
+    readme.add_argument("--view", required=True, help="of the explorer, as its address has it after the #")
+    readme.add_argument("--claims", type=Path, required=True, help="as Markdown")
+    readme.add_argument("--provenance", type=Path, required=True, help="of the claims")
+    readme.add_argument("--folder", type=Path, required=True, help="where the pictures go")
 
     for name, command in commands.choices.items():
         command.add_argument("--output", type=Path, required=True, nargs="+" if name == "figure" else None)

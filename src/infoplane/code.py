@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -38,6 +38,11 @@ def digest(roots: Collection[str], *, source: Path, entries: Collection[str] = (
     Raises KeyError if a root does not exist.
     """
     return _digest(tuple(sorted(roots)), source, frozenset(entries))
+
+
+def digest_of_files(paths: Iterable[Path]) -> str:
+    """SHA-256, in hexadecimal, of files beside the code that shape a result, such as the template of a page."""
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in paths)).hexdigest()
 
 
 @cache

@@ -68,6 +68,35 @@ def load(config: Mapping[str, Any], schema_path: Path, source: str = "config.yam
         raise InfoplaneError(f"{source}: {error}") from None
 
 
+def resolved(config: Mapping[str, Any], schema_path: Path) -> str:
+    """A checked configuration as YAML with every default filled in: all that decides a number of the study.
+
+    It is a configuration itself, of the same runs and estimators; each run has the settings in which it differs from
+    the defaults. What only decides how a study is run, or which figures are drawn, is left out.
+    """
+    schema = read_yaml(schema_path)
+    checked = _check(config, schema)
+    study = _expand(checked)
+    runs = {name: _differences(run, checked["defaults"]) for name, run in checked["runs"].items()}
+    estimators = {name: {"method": entry.method, **entry.settings} for name, entry in study.estimators.items()}
+    claims = {**checked["claims"], "estimator": study.claims["estimator"]}
+    complete = {**checked, "runs": runs, "estimators": estimators, "claims": claims}
+    ordered = {key: complete[key] for key in schema["properties"] if key not in _HOW_IT_IS_RUN}
+    return yaml.safe_dump(ordered, sort_keys=False, allow_unicode=True, width=100)
+
+
+# Keys that change no number.
+_HOW_IT_IS_RUN = ("seeds_per_job", "device", "keep_activations", "figures")
+
+
+def _differences(values: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of `values` that are not as in `base`; of the sections `split` and `initialisation` key by key."""
+    changes = {key: value for key, value in values.items() if value != base[key]}
+    for key in {"split", "initialisation"} & changes.keys():
+        changes[key] = {part: value for part, value in changes[key].items() if value != base[key][part]}
+    return changes
+
+
 def _check(config: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
     checked: dict[str, Any] = _complete(_validated(config, schema, ""), schema, schema)
     # Overrides are partial, so they take their defaults from the section `defaults` instead of the schema.

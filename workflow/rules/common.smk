@@ -7,10 +7,11 @@ from pathlib import Path
 
 SOURCE = Path(workflow.basedir) / "src"
 sys.path.insert(0, str(SOURCE))
+SCHEMA = Path(workflow.basedir) / "workflow/schemas/config.schema.yaml"
 
 from infoplane import blocks, configuration, datasets, environment, housekeeping
 from infoplane.errors import InfoplaneError
-from infoplane.code import digest
+from infoplane.code import digest, digest_of_files
 from infoplane.estimators import METHODS
 from infoplane.figures import FIGURES
 
@@ -19,7 +20,7 @@ environment.run_this_checkout(SOURCE)
 try:
     study = configuration.load(
         config,
-        Path(workflow.basedir) / "workflow/schemas/config.schema.yaml",
+        SCHEMA,
         source=" + ".join(path.name for path in map(Path, workflow.configfiles)),
     )
 except InfoplaneError as error:
@@ -51,6 +52,10 @@ FIGURE_FILES = {
     f"{name}-{estimator}" if estimator else name: (name, estimator)
     for name, figure in FIGURES.items()
     for estimator in (study.estimators if figure.per_estimator else [""])
+EXPLORER = f"{RESULTS}/explorer.html"
+CONFIGURATION = f"{RESULTS}/configuration.yaml"
+FRONT_PAGE = f"{RESULTS}/report/front_page.rst"
+CLAIMS_PAGE = f"{RESULTS}/report/claims.html"
 }
 # The names of each run's blocks, which depend on what is finished.
 BLOCKS = {
@@ -102,6 +107,14 @@ def estimator_module(name):
     )
 
 
+def templates(package):
+    """A digest of the files beside the code of a package that shape its pages."""
+    found = sorted((SOURCE / "infoplane" / package).iterdir())
+    return digest_of_files(
+        path for path in found if path.suffix in (".html", ".css", ".js")
+    )
+
+
 def dataset_files(wildcards):
     """The files that the run's data set is read from; none for those that are generated."""
     run = study.runs[wildcards.run]
@@ -135,10 +148,27 @@ def table(name, ending=None):
 
 
 def targets():
-    """What `snakemake` makes: every table and every figure asked for."""
+    """What `snakemake` makes: every table, every figure asked for, the explorer and the words of the report."""
     figures = [
         f"{RESULTS}/figures/{file}.svg"
         for file, (name, _) in FIGURE_FILES.items()
         if name in study.figures
     ]
-    return [*TABLES.values(), *figures]
+def in_report(name):
+    """The path of a table that the report carries."""
+    return report(
+        table(name),
+        caption="../report/table.rst",
+        category="Tables",
+        labels={"table": name},
+    )
+
+
+    return [
+        *TABLES.values(),
+        *figures,
+        EXPLORER,
+        CONFIGURATION,
+        FRONT_PAGE,
+        CLAIMS_PAGE,
+    ]

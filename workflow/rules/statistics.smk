@@ -3,7 +3,7 @@ rule compression:
         information=table("information"),
         training=table("training"),
     output:
-        table=table("compression"),
+        table=in_report("compression"),
         provenance=table("compression", ".provenance.json"),
     log:
         f"{LOG}/statistics/compression.log",
@@ -27,7 +27,7 @@ rule compression_summary:
         compression=table("compression"),
         provenance=table("compression", ".provenance.json"),
     output:
-        table=table("compression_summary"),
+        table=in_report("compression_summary"),
         provenance=table("compression_summary", ".provenance.json"),
     log:
         f"{LOG}/statistics/compression_summary.log",
@@ -52,7 +52,7 @@ rule correlation:
         compression=table("compression"),
         provenance=table("compression", ".provenance.json"),
     output:
-        table=table("correlation"),
+        table=in_report("correlation"),
         provenance=table("correlation", ".provenance.json"),
     log:
         f"{LOG}/statistics/correlation.log",
@@ -79,7 +79,7 @@ rule effects:
         compression=table("compression"),
         provenance=table("compression", ".provenance.json"),
     output:
-        table=table("effects"),
+        table=in_report("effects"),
         provenance=table("effects", ".provenance.json"),
     log:
         f"{LOG}/statistics/effects.log",
@@ -107,7 +107,7 @@ rule variance_components:
         compression=table("compression"),
         provenance=table("compression", ".provenance.json"),
     output:
-        table=table("variance_components"),
+        table=in_report("variance_components"),
         provenance=table("variance_components", ".provenance.json"),
     log:
         f"{LOG}/statistics/variance_components.log",
@@ -133,7 +133,7 @@ rule seeds_needed:
         compression=table("compression"),
         provenance=table("compression", ".provenance.json"),
     output:
-        table=table("seeds_needed"),
+        table=in_report("seeds_needed"),
         provenance=table("seeds_needed", ".provenance.json"),
     log:
         f"{LOG}/statistics/seeds_needed.log",
@@ -162,7 +162,7 @@ rule phases:
         information=table("information"),
         training=table("training"),
     output:
-        table=table("phases"),
+        table=in_report("phases"),
         provenance=table("phases", ".provenance.json"),
     log:
         f"{LOG}/statistics/phases.log",
@@ -191,9 +191,9 @@ rule claims:
         provenance=table("compression", ".provenance.json"),
         information=table("information"),
     output:
-        table=table("claims"),
+        table=in_report("claims"),
         provenance=table("claims", ".provenance.json"),
-        parts=table("claim_parts"),
+        parts=in_report("claim_parts"),
         parts_provenance=table("claim_parts", ".provenance.json"),
         text=table("claims", ".md"),
     log:

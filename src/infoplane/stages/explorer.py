@@ -1,0 +1,21 @@
+"""Stage `explorer`: tables -> one page to explore the information planes in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from infoplane import storage
+from infoplane.explorer import page
+
+
+def explorer(study: str, information: Path, training: Path, output: Path) -> None:
+    """Write the page of a study; runs are read one by one, since the table of a large study takes gigabytes."""
+    runs = storage.read_distinct(information, "run")
+    text = page(
+        study,
+        (storage.read_rows(information, "run", run) for run in runs),
+        storage.read_table(training),
+        storage.read_table_provenance(information),
+    )
+    with storage.replacing(output) as temporary:
+        temporary.write_text(text, encoding="utf-8")

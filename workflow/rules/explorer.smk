@@ -1,0 +1,28 @@
+rule explorer:
+    input:
+        information=table("information"),
+        training=table("training"),
+    output:
+        report(
+            EXPLORER,
+            caption="../report/explorer.rst",
+            category="Explorer",
+            labels={"page": "information planes to play"},
+        ),
+    log:
+        f"{LOG}/explorer.log",
+    benchmark:
+        f"{BENCHMARK}/explorer.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=10,
+    params:
+        code=code("explorer:explorer"),
+        page=templates("explorer"),
+        study=study.name,
+    shell:
+        "python -m infoplane explorer --study {params.study} --information {input.information} "
+        "--training {input.training} --output {output} > {log} 2>&1"
