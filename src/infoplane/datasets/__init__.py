@@ -1,7 +1,8 @@
 """Data sets by name. A new one is a module in this folder with a function `load(**options) -> Dataset`.
 
 Where it reads files, a function `files(**options) -> list[Path]` names them, so that they count as inputs of the
-stages. Importing a module must not import anything heavier than numpy.
+stages. Where loading takes long, a function `shape(**options)` gives (samples, features, classes) without it, from
+which memory and time are asked for. Importing a module must not import anything heavier than numpy.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from infoplane.datasets.interface import Dataset
 from infoplane.datasets.split import split
 from infoplane.errors import InfoplaneError
 
-__all__ = ["LOADERS", "Dataset", "check_options", "files", "load", "split"]
+__all__ = ["LOADERS", "Dataset", "check_options", "files", "load", "shape", "split"]
 
 
 _MODULES = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
@@ -31,6 +32,7 @@ def _functions(function: str) -> Mapping[str, Callable[..., Any]]:
 
 LOADERS: Mapping[str, Callable[..., Dataset]] = _functions("load")
 _FILES: Mapping[str, Callable[..., list[Path]]] = _functions("files")
+_SHAPES: Mapping[str, Callable[..., tuple[int, int, int]]] = _functions("shape")
 
 
 def check_options(name: str, options: dict[str, Any]) -> None:
@@ -52,6 +54,15 @@ def files(name: str, **options: Any) -> list[Path]:
     """The files that the data set is read from; none for those that are generated. Raises as `load` does."""
     check_options(name, options)
     return _FILES[name](**options) if name in _FILES else []
+
+
+def shape(name: str, **options: Any) -> tuple[int, int, int]:
+    """(samples, features, classes) of the data set, loaded only if its module cannot tell. Raises as `load` does."""
+    check_options(name, options)
+    if name in _SHAPES:
+        return _SHAPES[name](**options)
+    data = load(name, **options)
+    return (*data.inputs.shape, data.classes)
 
 
 def load(name: str, **options: Any) -> Dataset:

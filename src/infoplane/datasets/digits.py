@@ -5,6 +5,11 @@ from __future__ import annotations
 from infoplane.datasets.interface import Dataset
 
 
+def shape() -> tuple[int, int, int]:
+    """(samples, pixels, classes)."""
+    return 1797, 64, 10
+
+
 def load() -> Dataset:
     """1797 images of 64 pixels, scaled to [0, 1]."""
     from sklearn.datasets import load_digits  # not at the top: it takes a second

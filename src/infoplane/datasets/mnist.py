@@ -21,6 +21,11 @@ def files(folder: str, samples: int = 0) -> list[Path]:
     return [Path(folder) / name for name in CHECKSUMS]
 
 
+def shape(folder: str, samples: int = 0) -> tuple[int, int, int]:
+    """(samples, pixels, classes)."""
+    return samples or 70_000, 784, 10
+
+
 def load(folder: str, samples: int = 0) -> Dataset:
     """70,000 images of 784 pixels in [0, 1], those for training first; only the first `samples` if that is not 0.
 

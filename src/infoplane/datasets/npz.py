@@ -17,6 +17,18 @@ def files(path: str) -> list[Path]:
     return [Path(path)]
 
 
+def shape(path: str) -> tuple[int, int, int]:
+    """(samples, features, classes), of which only the labels are read. Raises InfoplaneError as `load` does."""
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open("inputs.npy") as inputs, archive.open("labels.npy") as file:
+            read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+            (samples, features), _, _ = read[np.lib.format.read_magic(inputs)](inputs)
+            return samples, features, max(int(np.lib.format.read_array(file).max()) + 1, 2)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError):
+        data = load(path)
+        return (*data.inputs.shape, data.classes)
+
+
 def load(path: str) -> Dataset:
     """The data of the archive at `path`; nothing in it is executed.
 

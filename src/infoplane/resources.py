@@ -1,0 +1,243 @@
+"""What the job of each rule asks for: memory in MB and time in minutes, from the size of its work.
+
+A rule's need is the peak memory of its command and its time on one core. The constants are fits to commands run one
+by one on one core of an AMD EPYC (Zen 4), Python 3.11, torch 2.13, in November 2026, with peak memory from the
+kernel: the smoke and the default study, blocks of 2, 10 and 50 seeds with 11, 40 and 243 recorded epochs, wide
+networks on digits and on 10,000 samples of 784 features, and tables of the paper's size (5.4 million rows of
+information). tests/test_resources.py holds them against what studies took. What is asked for is more than the need:
+see `memory` and `minutes`.
+
+Nothing of this is an input of a result, so a change here runs nothing again. Nothing here imports torch, pandas or
+matplotlib: Snakemake reads it each time it parses the workflow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from infoplane import datasets
+from infoplane.errors import InfoplaneError
+
+if TYPE_CHECKING:
+    from infoplane.configuration import Study
+    from infoplane.settings import EstimatorSettings, RunSettings
+
+# Methods that compute on the CPU whatever the device: their jobs need no GPU.
+ON_CPU = frozenset({"fixed_binning", "ebab"})
+# Values per layer and epoch; other methods give an upper and a lower bound.
+_BOUNDS = {"fixed_binning": 1, "ebab": 1}
+
+# On a cluster two processes of Snakemake stand beside each command, the one of the job and the one of its step.
+SNAKEMAKE_MB = 250
+# Main memory of a process that has opened a CUDA device, in which the libraries of CUDA are loaded. An assumption.
+CUDA_MB = 1500
+# More is asked for than the need, by these factors: memory, and time (other machines are slower, or shared).
+MEMORY_MARGIN, TIME_MARGIN = 1.25, 4
+# Minutes that every job gets for starting on a cold file system and compiling inner loops, measured as up to 1.
+STARTING_MINUTES = 10
+
+_MB = 2**20
+_FLOAT = 4  # bytes
+# Seeds that are computed at once by each thread, and samples at once where nothing is trained, on the CPU.
+_SEEDS_AT_ONCE, _SAMPLES_AT_ONCE = 17, 512
+# Activity that is held at once while information is estimated.
+_SLAB_MB = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Peak memory of a command in MB, and its time in seconds on one core."""
+
+    megabytes: float
+    seconds: float
+
+
+def memory(need: Need, attempt: int, gpus: int = 0) -> int:
+    """MB to ask for: the need and a quarter, and what stands beside it; twice that in the second attempt, and so on."""
+    asked = MEMORY_MARGIN * need.megabytes + SNAKEMAKE_MB + (CUDA_MB if gpus else 0)
+    return attempt * 50 * math.ceil(asked / 50)
+
+
+def minutes(need: Need, attempt: int) -> int:
+    """Minutes to ask for: ten, and four times the need; twice that in the second attempt, and so on."""
+    return attempt * math.ceil(STARTING_MINUTES + TIME_MARGIN * need.seconds / 60)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sizes:
+    """The sizes of a run that its jobs depend on; MB per seed, but for the data."""
+
+    samples: int
+    features: int
+    recorded: int  # epochs
+    layers: int
+    units: int  # of all layers
+    widest: int
+    parameters: int
+    data_mb: float
+    parameters_mb: float
+    epoch_mb: float  # the activity of all layers at one epoch
+
+    @property
+    def dump_mb(self) -> float:
+        return self.recorded * self.epoch_mb
+
+    @property
+    def widest_mb(self) -> float:
+        """The activity of the widest layer at one epoch."""
+        return self.epoch_mb * self.widest / self.units
+
+
+@lru_cache
+def _sizes(settings: RunSettings) -> _Sizes:
+    try:
+        samples, features, classes = datasets.shape(settings.dataset, **dict(settings.dataset_options))
+    except InfoplaneError:  # the job itself will say what is wrong
+        samples, features, classes = 4096, 12, 2
+    units = (*settings.hidden_layers, classes)
+    parameters = sum(n * (below + 1) for n, below in zip(units, (features, *units), strict=False))
+    return _Sizes(
+        samples=samples,
+        features=features,
+        recorded=len(settings.recorded_epochs.resolve(settings.epochs)),
+        layers=len(units),
+        units=sum(units),
+        widest=max(units),
+        parameters=parameters,
+        data_mb=_FLOAT * samples * features / _MB,
+        parameters_mb=_FLOAT * parameters / _MB,
+        epoch_mb=_FLOAT * samples * sum(units) / _MB,
+    )
+
+
+def training(settings: RunSettings, seeds: int, *, threads: int = 1, gpus: int = 0) -> Need:
+    """Of the rule train, for a block of so many seeds.
+
+    The time is that of the slowest activation functions. That of a GPU is not measured: we assume that it is no slower
+    than one core, but for a millisecond per mini-batch.
+    """
+    size = _sizes(settings)
+    batch = min(settings.batch_size or size.samples, size.samples)
+    at_once = min(seeds, _SEEDS_AT_ONCE * threads)
+    # Per sample: the inputs, each layer's activity and its gradient, and three buffers that layers share.
+    buffers_mb = (
+        _FLOAT * at_once * batch * (size.features + 2 * (size.units + 16 * size.layers) + 3 * size.widest) / _MB
+    )
+    kept_mb = seeds * size.parameters_mb * (8 + 1.5 * size.recorded)
+    seconds_per_sample = 5e-9 * size.units + 1.5e-10 * size.parameters
+    seconds = 10 + seeds * (settings.epochs + 0.5 * size.recorded) * size.samples * seconds_per_sample
+    if gpus:
+        seconds = max(seconds, 10 + 1e-3 * settings.epochs * math.ceil(size.samples / batch))
+    return Need(440 + 4 * size.data_mb + kept_mb + buffers_mb, seconds)
+
+
+def activations(settings: RunSettings, seeds: int, *, threads: int = 1) -> Need:
+    """Of the rule activations, for a block of so many seeds; its time is that of a dump at 75 MB/s."""
+    size = _sizes(settings)
+    at_once = min(seeds, _SEEDS_AT_ONCE * threads)
+    buffers_mb = _FLOAT * at_once * min(size.samples, _SAMPLES_AT_ONCE) * 2 * (size.units + size.widest) / _MB
+    kept_mb = seeds * size.parameters_mb * (size.recorded + 3)
+    return Need(
+        500 + 2.5 * size.data_mb + kept_mb + 1.2 * seeds * size.epoch_mb + buffers_mb,
+        10 + 0.0133 * seeds * size.dump_mb,
+    )
+
+
+def information(settings: RunSettings, seeds: int, estimator: EstimatorSettings, device: str) -> Need:
+    """Of the rule information, for a block of so many seeds; `device` is cpu if the estimator uses no GPU.
+
+    Times are those of the slowest layers seen. A method that is not of this package counts as the slowest of it.
+    """
+    size = _sizes(settings)
+    slab_mb = max(min(_SLAB_MB, size.recorded * size.widest_mb), size.widest_mb)
+    rows = seeds * size.recorded * size.layers * bounds(estimator)
+    of_data_mb = 4.5 * size.data_mb + 3 * size.widest_mb
+    # Seconds per layer and epoch, from its mean number of units.
+    units = size.units / size.layers
+    if estimator.method == "fixed_binning":
+        base_mb, seconds = 150, size.samples * (1.5e-7 + 1e-9 * units)
+    elif estimator.method == "ebab":
+        base_mb, seconds = 150, size.samples * (1.5e-7 + 4e-8 * units)
+    else:  # compiled as pairs of samples, by numba and, where a device is looked for, with torch
+        base_mb = 290 if device == "cpu" else 480
+        seconds = size.samples**2 * (4e-10 + 1.5e-11 * units)
+    shuffles = 1 + int(estimator.settings.get("shuffles") or 0)
+    return Need(
+        base_mb + slab_mb + of_data_mb + rows * 1e-3,
+        10 + 0.01 * seeds * size.dump_mb + seeds * size.recorded * size.layers * seconds * shuffles,
+    )
+
+
+def bounds(estimator: EstimatorSettings) -> int:
+    """The number of rows that the estimator gives for a layer and an epoch."""
+    return _BOUNDS.get(estimator.method, 2)
+
+
+def rows(study: Study) -> dict[str, int]:
+    """The number of rows of every table that others are made of."""
+    sizes = list(map(_sizes, study.runs.values()))
+    all_bounds = sum(map(bounds, study.estimators.values()))
+    layers = sum(size.layers for size in sizes)
+    at_epochs = study.seeds * sum(size.recorded * size.layers for size in sizes)
+    return {
+        "training": study.seeds * sum(size.recorded for size in sizes),
+        "layers": at_epochs,
+        "information": at_epochs * all_bounds,
+        "compression": study.seeds * layers * all_bounds,
+        # Of three measures, and three of generalisation.
+        "compression_summary": 3 * layers * all_bounds,
+        "correlation": 9 * layers * all_bounds,
+    }
+
+
+# kB of memory per row of each table; that of a row of text columns, which tables made of a few numbers have as well.
+_KB_PER_ROW: Mapping[str, float] = {"training": 0.5, "layers": 0.4, "information": 0.5}
+_KB_PER_OTHER_ROW = 2.0
+
+
+def _in_memory(tables: Iterable[str], of: Mapping[str, int]) -> float:
+    return sum(1e-3 * of[name] * _KB_PER_ROW.get(name, _KB_PER_OTHER_ROW) for name in tables if name in of)
+
+
+def collecting(study: Study, table: str) -> Need:
+    """Of the rules that join the files of all runs and blocks to one table."""
+    of = rows(study)
+    files = sum(-(-study.seeds // study.seeds_per_job) for _ in study.runs)
+    files *= len(study.estimators) if table == "information" else 1
+    return Need(140 + _in_memory([table], of), 10 + 5e-6 * of[table] + 0.05 * files)
+
+
+def by_run(study: Study) -> Need:
+    """Of the statistics that read the table of information run by run."""
+    of = rows(study)
+    of_runs = [size.recorded * size.layers for size in map(_sizes, study.runs.values())]
+    # The file is read in batches of 100,000 rows, of which those of the run are kept.
+    at_once = min(of["information"], 100_000) + of["information"] * max(of_runs) / sum(of_runs)
+    return Need(215 + 1e-3 * at_once + _in_memory(["training"], of), 15 + 1e-5 * of["information"])
+
+
+def of_claims(study: Study) -> Need:
+    """Of the claims, which read the rows of their estimator in the table of information, and compression."""
+    of = rows(study)
+    share = bounds(study.estimators[study.claims["estimator"]]) / sum(map(bounds, study.estimators.values()))
+    at_once = min(of["information"], 100_000) + 0.7 * of["information"] * share
+    return Need(215 + 1e-3 * at_once + _in_memory(["compression"], of), 15 + 3e-6 * of["information"])
+
+
+def of_compression(study: Study) -> Need:
+    """Of the statistics that read the table of compression alone; the time is that of correlation, the longest."""
+    of = rows(study)
+    groups = (len(study.runs) + 1) * of["compression"] / (study.seeds * len(study.runs))
+    per_group = study.resamples * (4e-5 + 1e-6 * study.seeds)
+    return Need(205 + _in_memory(["compression"], of), 15 + groups * per_group)
+
+
+def drawing(study: Study, tables: Iterable[str]) -> Need:
+    """Of a figure, or another page, that reads these tables."""
+    of, tables = rows(study), list(tables)
+    read = sum(of.get(name, 0) for name in tables)
+    return Need(290 + 1.3 * _in_memory(tables, of), 20 + 1e-5 * read)
