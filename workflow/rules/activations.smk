@@ -14,8 +14,12 @@ rule activations:
         "../../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        **memory_and_time(
+            lambda wildcards, threads: need.activations(
+                study.runs[wildcards.run], seeds_of(wildcards), threads=threads
+            ),
+            lambda wildcards: GPU,
+        ),
         gpu=GPU,
         device=study.device,
     params:

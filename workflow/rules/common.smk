@@ -6,14 +6,16 @@ import sys
 from pathlib import Path
 
 SOURCE = Path(workflow.basedir) / "src"
-sys.path.insert(0, str(SOURCE))
 SCHEMA = Path(workflow.basedir) / "workflow/schemas/config.schema.yaml"
+sys.path.insert(0, str(SOURCE))
 
 from infoplane import blocks, configuration, datasets, environment, housekeeping
+from infoplane import resources as need
 from infoplane.errors import InfoplaneError
 from infoplane.code import digest, digest_of_files
 from infoplane.estimators import METHODS
 from infoplane.figures import FIGURES
+from infoplane.settings import Block
 
 environment.run_this_checkout(SOURCE)
 
@@ -45,6 +47,10 @@ TABLES = {
     "claims": f"{RESULTS}/tables/claims.csv",
     "claim_parts": f"{RESULTS}/tables/claim_parts.csv",
 }
+EXPLORER = f"{RESULTS}/explorer.html"
+CONFIGURATION = f"{RESULTS}/configuration.yaml"
+FRONT_PAGE = f"{RESULTS}/report/front_page.rst"
+CLAIMS_PAGE = f"{RESULTS}/report/claims.html"
 LOG = f"{RESULTS}/logs"
 BENCHMARK = f"{RESULTS}/benchmarks"
 # The file name of every figure, with the figure and, where each estimator has its own, the estimator.
@@ -52,10 +58,6 @@ FIGURE_FILES = {
     f"{name}-{estimator}" if estimator else name: (name, estimator)
     for name, figure in FIGURES.items()
     for estimator in (study.estimators if figure.per_estimator else [""])
-EXPLORER = f"{RESULTS}/explorer.html"
-CONFIGURATION = f"{RESULTS}/configuration.yaml"
-FRONT_PAGE = f"{RESULTS}/report/front_page.rst"
-CLAIMS_PAGE = f"{RESULTS}/report/claims.html"
 }
 # The names of each run's blocks, which depend on what is finished.
 BLOCKS = {
@@ -74,8 +76,14 @@ BLOCK = (
     else r"seeds_\d+-\d+"
 )
 
-# A CPU-only study must not wait for a GPU; without a limit on gpu, local runs ignore the number.
-GPU = 0 if study.device == "cpu" else 1
+
+def gpus(device):
+    """The number of GPUs of a job: a study for the CPU alone must not wait for one."""
+    return 0 if device == "cpu" else 1
+
+
+# Without a limit on gpu, local runs ignore the number.
+GPU = gpus(study.device)
 
 
 wildcard_constraints:
@@ -83,6 +91,29 @@ wildcard_constraints:
     block=BLOCK,
     estimator="|".join(map(re.escape, study.estimators)),
     figure="|".join(map(re.escape, FIGURE_FILES)),
+
+
+def memory_and_time(needed, gpus=lambda wildcards: 0):
+    """The resources of a rule, from its need as a function of wildcards and threads; each attempt asks for more."""
+    return {
+        "mem_mb": lambda wildcards, threads, attempt: need.memory(
+            needed(wildcards, threads), attempt, gpus(wildcards)
+        ),
+        "runtime": lambda wildcards, threads, attempt: need.minutes(
+            needed(wildcards, threads), attempt
+        ),
+    }
+
+
+def seeds_of(wildcards):
+    """The number of seeds of the block."""
+    return len(Block.parse(wildcards.block).seeds)
+
+
+def device_of(wildcards):
+    """Where information is estimated: methods that use no GPU do not wait for one."""
+    on_cpu = study.estimators[wildcards.estimator].method in need.ON_CPU
+    return "cpu" if on_cpu else study.device
 
 
 def run_settings(wildcards):
@@ -100,18 +131,18 @@ def code(function, run=None, *others):
     return digest(roots, source=SOURCE, entries=settings.activations)
 
 
-def estimator_module(name):
-    """The module of an estimator's method, within the package."""
-    return METHODS[study.estimators[name].method].estimate.__module__.removeprefix(
-        "infoplane."
-    )
-
-
 def templates(package):
     """A digest of the files beside the code of a package that shape its pages."""
     found = sorted((SOURCE / "infoplane" / package).iterdir())
     return digest_of_files(
         path for path in found if path.suffix in (".html", ".css", ".js")
+    )
+
+
+def estimator_module(name):
+    """The module of an estimator's method, within the package."""
+    return METHODS[study.estimators[name].method].estimate.__module__.removeprefix(
+        "infoplane."
     )
 
 
@@ -147,13 +178,6 @@ def table(name, ending=None):
     )
 
 
-def targets():
-    """What `snakemake` makes: every table, every figure asked for, the explorer and the words of the report."""
-    figures = [
-        f"{RESULTS}/figures/{file}.svg"
-        for file, (name, _) in FIGURE_FILES.items()
-        if name in study.figures
-    ]
 def in_report(name):
     """The path of a table that the report carries."""
     return report(
@@ -164,6 +188,13 @@ def in_report(name):
     )
 
 
+def targets():
+    """What `snakemake` makes: every table, every figure asked for, the explorer and the words of the report."""
+    figures = [
+        f"{RESULTS}/figures/{file}.svg"
+        for file, (name, _) in FIGURE_FILES.items()
+        if name in study.figures
+    ]
     return [
         *TABLES.values(),
         *figures,

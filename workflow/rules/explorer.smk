@@ -17,8 +17,7 @@ rule explorer:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=10,
+        **memory_and_time(lambda *_: need.drawing(study, ["information", "training"])),
     params:
         code=code("explorer:explorer"),
         page=templates("explorer"),

@@ -20,8 +20,11 @@ rule figure:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **memory_and_time(
+            lambda wildcards, threads: need.drawing(
+                study, FIGURES[FIGURE_FILES[wildcards.figure][0]].tables
+            )
+        ),
     params:
         code=lambda wildcards: code(
             "figures:figure", None, f"figures.{FIGURE_FILES[wildcards.figure][0]}:draw"

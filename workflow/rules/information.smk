@@ -13,10 +13,17 @@ rule information:
         "../../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
-        gpu=GPU,
-        device=study.device,
+        **memory_and_time(
+            lambda wildcards, threads: need.information(
+                study.runs[wildcards.run],
+                seeds_of(wildcards),
+                study.estimators[wildcards.estimator],
+                device_of(wildcards),
+            ),
+            lambda wildcards: gpus(device_of(wildcards)),
+        ),
+        gpu=lambda wildcards: gpus(device_of(wildcards)),
+        device=device_of,
     params:
         settings=run_settings,
         code=lambda wildcards: code(

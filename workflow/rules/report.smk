@@ -46,8 +46,9 @@ rule overview:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **memory_and_time(
+            lambda *_: need.drawing(study, ["training", "compression_summary"])
+        ),
     params:
         code=code("report:overview"),
         page=templates("report"),

@@ -13,8 +13,7 @@ rule compression:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=20,
+        **memory_and_time(lambda *_: need.by_run(study)),
     params:
         code=code("statistics:compression_table"),
     shell:
@@ -37,8 +36,7 @@ rule compression_summary:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **memory_and_time(lambda *_: need.of_compression(study)),
     params:
         code=code("statistics:summary_table"),
         confidence=study.confidence,
@@ -62,8 +60,7 @@ rule correlation:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **memory_and_time(lambda *_: need.of_compression(study)),
     params:
         code=code("statistics:correlation_table"),
         confidence=study.confidence,
@@ -89,8 +86,7 @@ rule effects:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        **memory_and_time(lambda *_: need.of_compression(study)),
     params:
         code=code("statistics:effects_table"),
         confidence=study.confidence,
@@ -117,8 +113,7 @@ rule variance_components:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        **memory_and_time(lambda *_: need.of_compression(study)),
     params:
         code=code("statistics:components_table"),
         confidence=study.confidence,
@@ -143,8 +138,7 @@ rule seeds_needed:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        **memory_and_time(lambda *_: need.of_compression(study)),
     params:
         code=code("statistics:seeds_table"),
         confidence=study.confidence,
@@ -172,8 +166,7 @@ rule phases:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=20,
+        **memory_and_time(lambda *_: need.by_run(study)),
     params:
         code=code("statistics:phases_table"),
         confidence=study.confidence,
@@ -204,8 +197,7 @@ rule claims:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=20,
+        **memory_and_time(lambda *_: need.of_claims(study)),
     params:
         code=code("statistics:claims_tables"),
         rules=json.dumps(study.claims, sort_keys=True),

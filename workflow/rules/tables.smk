@@ -13,8 +13,7 @@ rule training_table:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **memory_and_time(lambda *_: need.collecting(study, "training")),
     params:
         code=code("tables:training_table"),
         files=lambda _: WEIGHTS,
@@ -38,8 +37,7 @@ rule layers_table:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=10,
+        **memory_and_time(lambda *_: need.collecting(study, "layers")),
     params:
         code=code("tables:collect"),
         files=lambda _: LAYERS,
@@ -63,8 +61,7 @@ rule information_table:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=20,
+        **memory_and_time(lambda *_: need.collecting(study, "information")),
     params:
         code=code("tables:collect"),
         files=lambda _: INFORMATION,

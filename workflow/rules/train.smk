@@ -13,8 +13,15 @@ rule train:
         "../../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        **memory_and_time(
+            lambda wildcards, threads: need.training(
+                study.runs[wildcards.run],
+                seeds_of(wildcards),
+                threads=threads,
+                gpus=GPU,
+            ),
+            lambda wildcards: GPU,
+        ),
         gpu=GPU,
         device=study.device,
     params:
