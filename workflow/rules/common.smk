@@ -3,6 +3,7 @@ import itertools
 import json
 import re
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 SOURCE = Path(workflow.basedir) / "src"
@@ -27,6 +28,12 @@ try:
     )
 except InfoplaneError as error:
     sys.exit(f"infoplane: {error}")
+
+# Who runs on a cluster has the plugin.
+if find_spec("snakemake_executor_plugin_slurm"):
+    from infoplane import slurm
+
+    slurm.install(study.name)
 
 RESULTS = f"results/{study.name}"
 WEIGHTS = f"{RESULTS}/weights/{{run}}/{{block}}.h5"
