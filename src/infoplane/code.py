@@ -17,8 +17,8 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = "infoplane"
-# They shape messages, not results: a new version of the package reruns nothing by itself.
-_WITHOUT_RESULTS = frozenset(f"{PACKAGE}.{name}" for name in ("errors", "progress", "provenance"))
+# They shape messages or choose between equal devices: a new version of the package reruns nothing by itself.
+_WITHOUT_RESULTS = frozenset(f"{PACKAGE}.{name}" for name in ("devices", "errors", "progress", "provenance"))
 
 
 @dataclass(slots=True)

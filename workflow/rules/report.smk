@@ -4,6 +4,7 @@ report: "../report/front_page.rst"
 
 localrules:
     configuration,
+    overview,
 
 
 rule configuration:

@@ -1,3 +1,11 @@
+# On a cluster these run where Snakemake does: a few seconds each, and less than 250 MB in a study of the paper's size.
+localrules:
+    compression_summary,
+    effects,
+    seeds_needed,
+    variance_components,
+
+
 rule compression:
     input:
         information=table("information"),

@@ -1,3 +1,9 @@
+# On a cluster these two run where Snakemake does: seconds each, and less than 500 MB in a study of the paper's size.
+localrules:
+    training_table,
+    layers_table,
+
+
 # The files of all runs and blocks, joined. The files are named by their parts: a large study has more of them than
 # fit on a command line.
 rule training_table:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from infoplane import datasets
+from infoplane import datasets, devices
 from infoplane.errors import InfoplaneError
 from infoplane.settings import RunSettings
 
@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 
 
 def resolve_device(device: str) -> str:
-    """Either cpu or cuda; auto takes CUDA where there is one. Raises InfoplaneError for cuda where there is none."""
+    """Either cpu or cuda; auto takes CUDA where there is one. Raises InfoplaneError for cuda where there is none.
+
+    Of several CUDA devices cuda then means one that other jobs do not use, as long as there are enough.
+    """
     if device == "cpu":
         return device
     import torch
 
     if torch.cuda.is_available():
+        devices.use_one()
         return "cuda"
     if device == "cuda":
         raise InfoplaneError("device is cuda, but torch finds no CUDA device here; allowed here are auto and cpu")

@@ -54,7 +54,7 @@ def layer_activities(
             for activity, layer in zip(activities, layers, strict=True):
                 torch.from_numpy(activity[part, start:stop]).copy_(layer.transpose(1, 2))
 
-    threads = min(torch.get_num_threads(), seeds)
+    threads = min(torch.get_num_threads(), seeds) if where.type == "cpu" else 1
     with one_thread_each(threads) as run:
         run(compute_all, lanes(seeds, threads, where))
     return activities
