@@ -216,19 +216,21 @@ def _marker(number: int, place: Specification) -> list[Specification]:
             },
         },
         {
-            "transform": [now],
+            "transform": [now, *_TEXTS],
             "mark": {
                 "type": "text",
                 "fontSize": 11,
                 "fontWeight": 700,
                 "baseline": "middle",
                 "dy": {"expr": "0.5 + datum.shift"},
+                "aria": False,
             },
             "encoding": {
                 **place,
                 "text": {"field": "layer"},
                 "color": {"field": "ink", "type": "nominal", "scale": None},
                 "opacity": opacity,
+                "tooltip": _TOOLTIP,
             },
         },
     ]
