@@ -9,6 +9,9 @@ Seen on a real SLURM with version 2.8 of the plugin:
 - What a result was made from is recorded when Snakemake sees its job end. Results of jobs that end while it is dead
   would have no record, and later changes of settings and code would go unnoticed for them.
 
+And partition and model of GPUs are properties of a rule for the plugin, while the same rule may need a GPU for one
+estimator and none for another.
+
 The class here overrides methods of the interface for executors, so it holds for other versions of the plugin too.
 """
 
@@ -16,6 +19,7 @@ from __future__ import annotations
 
 import getpass
 import re
+import shlex
 import subprocess
 import time
 from collections.abc import AsyncGenerator, Sequence
@@ -74,7 +78,14 @@ class Executor(snakemake_executor_plugin_slurm.Executor):  # type: ignore[misc]
         numbers = copies.pop(_comment(job), [])
         if numbers:
             self._cancel(numbers)
+        if not job.resources.get("gpu"):
+            vars(job.resources).pop("gpu_model", None)  # the plugin would ask for 0 GPUs of the model
         super().run_job(job)
+
+    def get_partition_arg(self, job: Any) -> str:
+        """The partition of the job as an option of sbatch: gpu_partition, if given, for jobs that use a GPU."""
+        partition = job.resources.get("gpu_partition") if job.resources.get("gpu") else None
+        return f" -p {shlex.quote(str(partition))}" if partition else str(super().get_partition_arg(job))
 
     def _copies(self) -> dict[str, list[str]]:
         """The jobs of this study and working directory, of earlier runs too, that have not ended, by what they do."""
