@@ -108,3 +108,24 @@ def test_the_entry_of_the_runs_own_activation_function_counts(source, before):
 def test_a_root_that_does_not_exist_is_an_error():
     with pytest.raises(KeyError, match=r"infoplane.stages.train defines no tarin"):
         digest(["infoplane.stages.train:tarin"], source=SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("module", "pattern", "replacement", "changed"),
+    [
+        ("datasets/idx.py", r"np\.float32\(255\)", "np.float32(256)", {"mnist", "fashion_mnist"}),
+        ("datasets/unpacking.py", r"^LARGEST = .*?$", "LARGEST = 7", {"mnist", "fashion_mnist"}),
+        ("datasets/mnist.py", r'"f68b3c2', '"f68b3c3', {"mnist"}),
+    ],
+)
+def test_functions_that_another_makes_are_followed(source, module, pattern, replacement, changed):
+    def of_loaders(folder: Path) -> dict[str, str]:
+        return {
+            name: digest([f"infoplane.datasets.{name}:load"], source=folder)
+            for name in ("mnist", "fashion_mnist", "szt")
+        }
+
+    unchanged = of_loaders(SOURCE)
+    edit(source, module, pattern, replacement)
+    after = of_loaders(source)
+    assert {name for name in after if after[name] != unchanged[name]} == changed

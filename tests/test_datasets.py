@@ -2,12 +2,19 @@
 
 import gzip
 import hashlib
+import io
+import os
 import pickle
 import struct
+import tracemalloc
+import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from infoplane import datasets
 from infoplane.datasets import Dataset, idx
@@ -104,6 +111,12 @@ def test_unknown_names_and_options_are_refused():
         datasets.load("sztt")
     with pytest.raises(InfoplaneError, match="has no option 'sed'; allowed are none"):
         datasets.load("szt", sed=1)
+    with pytest.raises(InfoplaneError, match="data set npz: the option path is 5; it must be a text"):
+        datasets.files("npz", path=5)
+    with pytest.raises(InfoplaneError, match="the option samples is True; it must be a whole number"):
+        datasets.files("mnist", folder="x", samples=True)
+    with pytest.raises(InfoplaneError, match="data set shuffled: seed is -1; it must be at least 0"):
+        datasets.load("shuffled", seed=-1)
 
 
 def test_shuffled_split(szt):
@@ -189,11 +202,17 @@ class _Bomb:
         ("truncated", "not a NumPy archive"),
         ("empty", "not a NumPy archive"),
         ("single", "this is a single array"),
-        ("other", "there is no array 'inputs'; found are x"),
+        ("other", "there is no array 'inputs'; found are 'x', needed"),
         ("pickled", "not a NumPy archive of plain arrays"),
         ("objects", "not a NumPy archive of plain arrays"),
         ("texts", "labels have the type <U1"),
         ("fractions", "labels have the type float64"),
+        ("folder", "there is no such file"),
+        ("pipe", "there is no such file"),
+        ("ragged", r"labels have the shape \(2,\)"),
+        ("infinite", "inputs contain NaN or infinity"),
+        ("large", "inputs contain NaN or infinity"),
+        ("classes", "the largest label is 1000000000000; classes count from 0, and there are only 3 samples"),
     ],
 )
 def test_archives_that_are_refused(tmp_path, monkeypatch, name, sentence):
@@ -220,10 +239,122 @@ def test_archives_that_are_refused(tmp_path, monkeypatch, name, sentence):
         np.savez(path, inputs=inputs, labels=np.array(["a", "b", "c"]))
     elif name == "fractions":
         np.savez(path, inputs=inputs, labels=labels / 2)
+    elif name == "folder":
+        path.mkdir()
+    elif name == "pipe":
+        os.mkfifo(path)
+    elif name == "ragged":
+        np.savez(path, inputs=inputs, labels=labels[:2])
+    elif name == "infinite":
+        np.savez(path, inputs=inputs + np.inf, labels=labels)
+    elif name == "large":
+        np.savez(path, inputs=inputs * 1e300, labels=labels)
+    elif name == "classes":
+        np.savez(path, inputs=inputs, labels=labels * 10**12)
     with pytest.raises(InfoplaneError, match=sentence) as raised:
         datasets.load("npz", path=str(path))
     assert str(path) in str(raised.value)
     assert not (tmp_path / "executed").exists()
+
+
+def crafted(members: list[tuple[str, bytes]], compression: int) -> bytearray:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names that come twice
+        for name, content in members:
+            archive.writestr(name, content)
+    return bytearray(buffer.getvalue())
+
+
+def npy_file(descr: object, shape: object, content: bytes, *, fortran_order: object = False, version: int = 1) -> bytes:
+    header = repr({"descr": descr, "fortran_order": fortran_order, "shape": shape}).encode() + b"\n"
+    size = struct.pack("<H" if version == 1 else "<I", len(header))
+    return b"\x93NUMPY" + bytes([version, 0]) + size + header + content
+
+
+_DESCRIPTIONS = [
+    "<f4",
+    "<f8",
+    ">i8",
+    "<i8",
+    "|u1",
+    "|b1",
+    "<U1",
+    "|O",
+    "|V8",
+    "<c8",
+    "<M8[s]",
+    "<f2",
+    [("a", "<f4")],
+    "x",
+    7,
+]
+_NPY = st.builds(
+    npy_file,
+    st.sampled_from(_DESCRIPTIONS),
+    st.sampled_from([(3, 2), (3,), (6,), (), (-1,), (10**12,), (2**62, 4), (3, 0), "x", (3.5,), (None,)]),
+    st.sampled_from([b"", bytes(6), bytes(12), bytes(24), bytes(48), b"\xff" * 24, pickle.dumps(_Bomb())]),
+    fortran_order=st.sampled_from([False, True, 5]),
+    version=st.sampled_from([1, 1, 1, 2, 3, 9]),
+)
+_WHOLE = {
+    "inputs.npy": npy_file("<f4", (3, 2), np.arange(6, dtype="<f4").tobytes()),
+    "labels.npy": npy_file("<i8", (3,), np.array([0, 1, 0], "<i8").tobytes()),
+}
+_NAMES = st.sampled_from(
+    ["inputs.npy", "labels.npy", "../inputs.npy", "/labels.npy", "inputs.npy/x", "inputs", "x\n.npy"]
+)
+
+
+@settings(max_examples=250, deadline=None)
+@given(data=st.data())
+def test_no_archive_gives_a_traceback_runs_code_or_fills_the_memory(tmp_path_factory, data):
+    members = {**_WHOLE, **data.draw(st.dictionaries(_NAMES, _NPY, max_size=2))}
+    again = data.draw(st.lists(st.tuples(_NAMES, _NPY), max_size=1))
+    content = crafted([*members.items(), *again], data.draw(st.sampled_from([0, 0, 8, 12, 14])))
+    for at, bit in data.draw(st.lists(st.tuples(st.integers(0, len(content) - 1), st.integers(0, 7)), max_size=3)):
+        content[at] ^= 1 << bit
+    path = tmp_path_factory.getbasetemp() / "crafted.npz"
+    path.write_bytes(content[: data.draw(st.just(len(content)) | st.integers(0, len(content)))])
+    tracemalloc.start()
+    try:
+        for read in (datasets.load, datasets.shape):
+            try:
+                read("npz", path=str(path))
+            except InfoplaneError as error:
+                assert str(error).startswith(f"{path}: ")  # noqa: PT017
+                assert "\n" not in str(error)  # noqa: PT017
+        assert tracemalloc.get_traced_memory()[1] < 5e6
+    finally:
+        tracemalloc.stop()
+    assert not Path("executed").exists()
+
+
+def test_an_archive_that_unpacks_to_more_than_is_allowed_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "own.npz"
+    monkeypatch.setattr(datasets.unpacking, "LARGEST", 10**6)
+    np.savez_compressed(path, inputs=np.zeros((2_000_000, 2), np.float32), labels=np.zeros(9, np.int8))
+    assert path.stat().st_size < 50_000
+    with pytest.raises(InfoplaneError, match=r"own.npz: .*16000000 bytes are declared; allowed are 1000000"):
+        datasets.load("npz", path=str(path))
+    # The same archive, which now declares less than it unpacks to.
+    path.write_bytes(path.read_bytes().replace(struct.pack("<I", 16_000_128), struct.pack("<I", 900_128)))
+    tracemalloc.start()
+    with pytest.raises(InfoplaneError, match=r"own.npz: this is not a NumPy archive of plain arrays"):
+        datasets.load("npz", path=str(path))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 6e6
+
+
+def test_shapes_are_those_of_the_data(tmp_path):
+    np.savez(tmp_path / "own.npz", inputs=np.eye(4, 3), labels=np.array([0, 1, 2, 0]))
+    assert datasets.shape("npz", path=str(tmp_path / "own.npz")) == (4, 3, 3)
+    assert datasets.shape("mnist", folder="anywhere") == (70_000, 784, 10)
+    assert datasets.shape("fashion_mnist", folder="anywhere", samples=500) == (500, 784, 10)
+    for name in ("szt", "digits"):
+        data = datasets.load(name)
+        assert datasets.shape(name) == (*data.inputs.shape, data.classes)
 
 
 def idx_file(array: np.ndarray) -> bytes:
@@ -261,8 +392,31 @@ def test_idx_files_that_are_not_the_published_ones_are_refused(idx_folder):
     with pytest.raises(InfoplaneError, match=r"b-labels.gz: its MD5 is .*; that of own is"):
         idx.read("own", str(folder), checksums, 0)
     (folder / "b-labels.gz").unlink()
-    with pytest.raises(InfoplaneError, match=r"b-labels.gz: No such file or directory; put the files a-images.gz,"):
+    with pytest.raises(InfoplaneError, match=r"b-labels.gz: there is no such file; put the files a-images.gz,"):
         idx.read("own", str(folder), checksums, 0)
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_no_idx_content_gives_a_traceback_or_fills_the_memory(data):
+    start = data.draw(st.sampled_from([b"\0\0\x08", b"\0\0\x0d", b"\x08", b""]))
+    sizes = data.draw(st.lists(st.sampled_from([0, 1, 2, 3, 2**31, 2**32 - 1]), max_size=4))
+    dimensions = data.draw(st.just(len(sizes)) | st.integers(0, 255))
+    raw = start + bytes([dimensions]) + struct.pack(f">{len(sizes)}I", *sizes) + bytes(data.draw(st.integers(0, 12)))
+    content = bytearray(gzip.compress(raw))
+    for at, bit in data.draw(st.lists(st.tuples(st.integers(0, len(content) - 1), st.integers(0, 7)), max_size=3)):
+        content[at] ^= 1 << bit
+    end = data.draw(st.just(len(content)) | st.integers(0, len(content)))
+    tracemalloc.start()
+    try:
+        array = idx.parse(bytes(content[:end]), Path("x.gz"))
+    except InfoplaneError as error:
+        assert str(error).startswith("x.gz: this is not")  # noqa: PT017
+    else:
+        assert array.dtype == np.uint8
+    finally:
+        assert tracemalloc.get_traced_memory()[1] < 5e6
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("content", [b"", gzip.compress(b""), gzip.compress(b"\0\0\x08\x01\0\0\0\x05abc"), b"text"])

@@ -1,4 +1,5 @@
-"""Data sets by name. A new one is a module in this folder with a function `load(**options) -> Dataset`.
+"""Data sets by name. A new one is a module in this folder with a function `load(**options) -> Dataset`, whose
+options are annotated as `str`, `int`, `float` or `bool`.
 
 Where it reads files, a function `files(**options) -> list[Path]` names them, so that they count as inputs of the
 stages. Where loading takes long, a function `shape(**options)` gives (samples, features, classes) without it, from
@@ -33,18 +34,28 @@ def _functions(function: str) -> Mapping[str, Callable[..., Any]]:
 LOADERS: Mapping[str, Callable[..., Dataset]] = _functions("load")
 _FILES: Mapping[str, Callable[..., list[Path]]] = _functions("files")
 _SHAPES: Mapping[str, Callable[..., tuple[int, int, int]]] = _functions("shape")
+# By the annotation of an option: what it may be, and how that is called.
+_OPTION_TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "str": ((str,), "a text"),
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+    "bool": ((bool,), "true or false"),
+}
 
 
 def check_options(name: str, options: dict[str, Any]) -> None:
-    """Raise InfoplaneError if there is no such data set or it takes no such options."""
+    """Raise InfoplaneError if there is no such data set or it takes no such options, or of another type."""
     if name not in LOADERS:
         raise InfoplaneError(f"there is no data set {name!r}; allowed are {', '.join(sorted(LOADERS))}")
     parameters = inspect.signature(LOADERS[name]).parameters
-    for option in options:
+    for option, value in options.items():
         if option not in parameters:
             raise InfoplaneError(
                 f"data set {name} has no option {option!r}; allowed are {', '.join(parameters) or 'none'}"
             )
+        kinds, wanted = _OPTION_TYPES[parameters[option].annotation]
+        if type(value) not in kinds:
+            raise InfoplaneError(f"data set {name}: the option {option} is {value!r}; it must be {wanted}")
     for key, parameter in parameters.items():
         if parameter.default is inspect.Parameter.empty and key not in options:
             raise InfoplaneError(f"data set {name} needs the option {key!r}")

@@ -31,7 +31,8 @@ class Dataset:
     labels: NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        inputs = np.ascontiguousarray(self.inputs, dtype=np.float32)
+        with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, which is refused below
+            inputs = np.ascontiguousarray(self.inputs, dtype=np.float32)
         labels = np.ascontiguousarray(self.labels, dtype=np.int64)
         if inputs.ndim != 2 or 0 in inputs.shape:
             raise InfoplaneError(
@@ -47,6 +48,11 @@ class Dataset:
             raise InfoplaneError(f"data set {self.name}: inputs contain NaN or infinity; they must be finite")
         if labels.min() < 0:
             raise InfoplaneError(f"data set {self.name}: the smallest label is {labels.min()}; classes count from 0")
+        if labels.max() >= max(len(labels), 2):
+            raise InfoplaneError(
+                f"data set {self.name}: the largest label is {labels.max()}; classes count from 0, and there are only "
+                f"{len(labels)} samples"
+            )
         for key, array in (("inputs", inputs), ("labels", labels)):
             owned = array.copy() if array is getattr(self, key) else array
             owned.setflags(write=False)

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
-import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
 
 from infoplane.datasets.interface import Dataset
+from infoplane.datasets.unpacking import unpack
 from infoplane.errors import InfoplaneError
+
+# What numpy.savez and numpy.savez_compressed write.
+_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+# Kinds of types, and what they are called.
+_NUMBERS = ("biuf", "numbers")
+_WHOLE = ("biu", "whole numbers, from 0")
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def files(path: str) -> list[Path]:
@@ -18,42 +31,61 @@ def files(path: str) -> list[Path]:
 
 
 def shape(path: str) -> tuple[int, int, int]:
-    """(samples, features, classes), of which only the labels are read. Raises InfoplaneError as `load` does."""
-    try:
-        with zipfile.ZipFile(path) as archive, archive.open("inputs.npy") as inputs, archive.open("labels.npy") as file:
-            read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-            (samples, features), _, _ = read[np.lib.format.read_magic(inputs)](inputs)
-            return samples, features, max(int(np.lib.format.read_array(file).max()) + 1, 2)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError):
-        data = load(path)
-        return (*data.inputs.shape, data.classes)
+    """(samples, features, classes), for which only the labels are unpacked. Raises InfoplaneError as `load` does."""
+    with _opened(path) as archive:
+        with _member(archive, "inputs", _NUMBERS) as (_, sizes, _, _):
+            samples, features = sizes
+        labels = _array(archive, "labels", _WHOLE)
+    return samples, features, max(int(labels.max()) + 1, 2)
 
 
 def load(path: str) -> Dataset:
-    """The data of the archive at `path`; nothing in it is executed.
+    """The data of the archive at `path`; nothing in it is executed, and no more is unpacked than an array may take.
 
     Raises InfoplaneError if the file is missing, is no such archive, or its arrays do not fit.
     """
+    with _opened(path) as archive:
+        return Dataset("npz", _array(archive, "inputs", _NUMBERS), _array(archive, "labels", _WHOLE))
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[zipfile.ZipFile]:
+    if not Path(path).is_file():
+        raise InfoplaneError(f"{path}: there is no such file; it must be a NumPy archive of inputs and labels")
     try:
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise InfoplaneError(f"{path}: this is a single array; it must be an archive that numpy.savez wrote")
-        with archive:
-            for name in ("inputs", "labels"):
-                if name not in archive.files:
-                    raise InfoplaneError(
-                        f"{path}: there is no array {name!r}; found are {', '.join(archive.files) or 'none'}, needed "
-                        "are inputs and labels"
-                    )
-            inputs, labels = archive["inputs"], archive["labels"]
-    except FileNotFoundError:
-        raise InfoplaneError(
-            f"{path}: there is no such file; it must be a NumPy archive of inputs and labels"
-        ) from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError) as error:
-        raise InfoplaneError(f"{path}: this is not a NumPy archive of plain arrays ({error})") from error
-    if inputs.dtype.kind not in "biuf":
-        raise InfoplaneError(f"{path}: inputs have the type {inputs.dtype}; they must be numbers")
-    if labels.dtype.kind not in "biu":
-        raise InfoplaneError(f"{path}: labels have the type {labels.dtype}; they must be whole numbers, from 0")
-    return Dataset("npz", inputs, labels)
+        with open(path, "rb") as file:
+            if file.read(len(npy.MAGIC_PREFIX)) == npy.MAGIC_PREFIX:
+                raise InfoplaneError("this is a single array; it must be an archive that numpy.savez wrote")
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except InfoplaneError as error:
+        raise InfoplaneError(f"{path}: {error}") from error
+    except Exception as error:  # zipfile and numpy raise a dozen kinds for an archive that is damaged or crafted
+        reason = "".join(c if c.isprintable() else " " for c in str(error)[:200]) or type(error).__name__
+        raise InfoplaneError(f"{path}: this is not a NumPy archive of plain arrays ({reason})") from error
+
+
+@contextmanager
+def _member(
+    archive: zipfile.ZipFile, name: str, allowed: tuple[str, str]
+) -> Iterator[tuple[IO[bytes], tuple[int, ...], bool, np.dtype[Any]]]:
+    """An array's file behind its header, its shape, whether it is stored by columns, and its type."""
+    if f"{name}.npy" not in archive.namelist():
+        found = ", ".join(repr(member.removesuffix(".npy")) for member in archive.namelist()) or "none"
+        raise InfoplaneError(f"there is no array {name!r}; found are {found[:200]}, needed are inputs and labels")
+    member = archive.getinfo(f"{name}.npy")
+    if member.compress_type not in _COMPRESSIONS:
+        raise InfoplaneError(f"{name} are compressed in a way that NumPy does not use")
+    with archive.open(member) as file:
+        sizes, by_columns, dtype = _HEADERS[npy.read_magic(file)](file)
+        if dtype.hasobject:
+            raise ValueError(f"{name} are Python objects")
+        if dtype.kind not in allowed[0]:
+            raise InfoplaneError(f"{name} have the type {dtype}; they must be {allowed[1]}")
+        yield file, sizes, by_columns, dtype
+
+
+def _array(archive: zipfile.ZipFile, name: str, allowed: tuple[str, str]) -> NDArray[Any]:
+    with _member(archive, name, allowed) as (file, sizes, by_columns, dtype):
+        content = unpack(file.read, math.prod(sizes) * dtype.itemsize)
+    return np.frombuffer(content, dtype).reshape(sizes, order="F" if by_columns else "C")
