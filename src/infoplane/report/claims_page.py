@@ -32,7 +32,7 @@ def claims_page(study: str, claims: pd.DataFrame, parts: pd.DataFrame) -> str:
     template = (Path(__file__).parent / _TEMPLATE).read_text(encoding="utf-8")
     return Template(template).substitute(
         title=html.escape(f"Claims of the study {study}"),
-        settings=html.escape(settings),
+        settings=html.escape(settings).replace(" %", "&nbsp;%"),
         claims="\n".join(_claim(claim, parts[parts["claim"] == claim["claim"]]) for claim in claims.to_dict("records")),
     )
 
@@ -66,7 +66,7 @@ def _part(part: Mapping[Any, Any]) -> str:
         _verdict(part["verdict"]),
         interval,
         _drawing(part) if estimable else "",
-        p_value(part["p_corrected"]) if math.isfinite(part["p_corrected"]) else "",
+        html.escape(p_value(part["p_corrected"])) if math.isfinite(part["p_corrected"]) else "",
         str(part["n"]) if part["n"] else "",
     ]
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
