@@ -232,7 +232,7 @@ BEGIN, END = readme.BEGIN, readme.END
 
 def test_the_claims_go_between_their_lines_of_the_readme():
     text = f"before\n{BEGIN}\nold\n{END}\nafter\n"
-    assert readme.with_claims(text, "new \\1") == f"before\n{BEGIN}\nnew \\1\n\n{END}\nafter\n"
+    assert readme.with_claims(text, "new \\1") == f"before\n{BEGIN}\n\nnew \\1\n\n{END}\nafter\n"
     for wrong in ("nothing", f"{BEGIN}\nno end", f"{END}\n{BEGIN}\n", text + text):
         with pytest.raises(InfoplaneError, match=r"README\.md: there must be one line"):
             readme.with_claims(wrong, "new")
