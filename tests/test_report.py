@@ -258,6 +258,9 @@ def test_readme_takes_pictures_and_claims_from_the_study(smoke, tmp_path, chromi
     text = output.read_text()
     assert re.search(r"The study `smoke` of \d{4}-\d\d-\d\d \(infoplane \d.*, torch \d.*, numpy \d.*\)\.\n", text)
     assert len(re.findall(r"^### C\d: ", text, re.M)) == 6
+    claims = storage.read_table(results / "tables/claims.csv")
+    for row in claims.to_dict("records"):
+        assert f"| {row['claim']} | {row['statement']} | {row['verdict']} |" in text
     assert text.endswith(f"\n\n{END}\nend\n")
     for name in ("information_plane-ebab.png", "explorer.png"):
         path = tmp_path / "docs" / name

@@ -33,7 +33,8 @@ def readme(
 ) -> None:
     """Put the figures, the explorer as `view` shows it, and the claims into the README at `output` and `folder`.
 
-    Raises InfoplaneError if there is no Chromium, or if the README lacks the lines that enclose the claims.
+    Raises InfoplaneError if there is no Chromium, if the README lacks the lines that enclose the claims, or if the
+    file of claims has none.
     """
     text = with_claims(output.read_text(encoding="utf-8"), _claims_section(study, claims, provenance), name=str(output))
     for figure in figures:
@@ -54,12 +55,28 @@ def with_claims(readme: str, section: str, *, name: str = "README.md") -> str:
 
 
 def _claims_section(study: str, claims: Path, provenance: Path) -> str:
-    """The text of the claims, its headings as small as a section's of the README, with what it was made from."""
+    """A table of the verdicts, the whole text of the claims to unfold, and what both were made from."""
     made_with = json.loads(provenance.read_text(encoding="utf-8"))
     versions = ", ".join(f"{name} {made_with[name]}" for name in ("infoplane", "torch", "numpy"))
     date = datetime.fromtimestamp(claims.stat().st_mtime, UTC).date()
-    text = claims.read_text(encoding="utf-8").removeprefix("# Claims\n")
-    return f"The study `{study}` of {date} ({versions}).\n{re.sub('^## ', '### ', text, flags=re.MULTILINE)}"
+    text = claims.read_text(encoding="utf-8").removeprefix("# Claims\n").strip()
+    verdicts = re.findall(r"^## (\w+): (.+)\n\n(.+)$", text, flags=re.MULTILINE)
+    if not verdicts:
+        raise InfoplaneError(f"{claims}: this file has no claims with verdicts; remove it to have it made again")
+    lines = [
+        f"The study `{study}` of {date} ({versions}).",
+        "",
+        "| | claim | verdict |",
+        "|---|---|---|",
+        *(f"| {claim} | {statement.rstrip('.')} | {verdict} |" for claim, verdict, statement in verdicts),
+        "",
+        "<details><summary>Every part of the claims, with its numbers and its rule</summary>",
+        "",
+        re.sub("^## ", "### ", text, flags=re.MULTILINE),
+        "",
+        "</details>",
+    ]
+    return "\n".join(lines)
 
 
 def screenshot(page: Path, view: str, output: Path, size: tuple[int, int] = (1400, 900)) -> None:
