@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -300,34 +296,3 @@ def test_the_methods_give_both_bounds():
         assert [estimate.bound for estimate in estimates] == ["upper", "lower"]
         np.testing.assert_array_equal([estimate.information for estimate in estimates], bounds)
         assert METHODS[name].describe(chosen) == description
-
-
-def test_no_folder_for_compiled_code():
-    code = (
-        "import numba.core.caching as caching\n"
-        "name = 'CacheImpl' if hasattr(caching, 'CacheImpl') else '_CacheImpl'  # older versions\n"
-        "getattr(caching, name)._locator_classes = []\n"
-        "from infoplane.errors import InfoplaneError\n"
-        "from infoplane.estimators import kde\n"
-        "try: kde([[0.0]], [0])\n"
-        "except InfoplaneError as error: print(error)"
-    )
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "set NUMBA_CACHE_DIR to a folder" in answer.stdout
-
-
-@pytest.mark.slow
-def test_processes_that_compile_at_the_same_time(tmp_path):
-    code = (
-        "import numpy as np; from infoplane.estimators import kde;"
-        "print(kde(np.arange(12.0).reshape(6, 2) / 9, np.arange(6) % 2, noise_variance=0.1).i_tx.item().hex())"
-    )
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
-    command = [sys.executable, "-c", code]
-    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) for _ in range(3)]
-    answers = [process.communicate()[0] for process in running]
-    assert all(process.returncode == 0 for process in running)
-    assert len(set(answers)) == 1
-    assert any((tmp_path / "cache").rglob("*.nbi"))
-    again = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
-    assert again.stdout == answers[0]

@@ -20,7 +20,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from infoplane.errors import InfoplaneError
 from infoplane.estimators.interface import Estimate, Information
 from infoplane.estimators.validation import Samples, check_choice, check_samples
 
@@ -83,15 +82,7 @@ def _scaled(samples: Samples, noise: Callable[[float], float]) -> Iterator[tuple
 
 def _on_cpu(samples: Samples, noise: Callable[[float], float]) -> NDArray[np.float64]:
     # Imported here: compiled at the first call, and nothing that only reads the package waits for it.
-    try:
-        from infoplane.estimators.kernels import cpu
-    except RuntimeError as error:
-        if "cannot cache" not in str(error):
-            raise
-        raise InfoplaneError(
-            "numba has no folder for its compiled code, neither beside the package nor in the home folder: "
-            "set NUMBA_CACHE_DIR to a folder that can be written to"
-        ) from error
+    from infoplane.estimators.kernels import cpu
 
     order = np.argsort(samples.classes, kind="stable")
     sizes = np.bincount(samples.classes)

@@ -20,6 +20,8 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
 from numba.extending import intrinsic
 
+from infoplane.compiled import compiled
+
 BLOCK = 64  # samples of a block
 NARROW = 512  # up to this many units samples are the inner loop, beyond it units are, which needs no copy
 FAR = np.float32(31.5)  # above 2^-31.5 the fourth power is above 2^-126, the smallest normal float32
@@ -63,7 +65,7 @@ def _exp2_of_minus(t):  # type: ignore[no-untyped-def]
     return e if near else np.float32(0)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _merge_equal(points, classes, order):  # type: ignore[no-untyped-def]
     """Find the distinct samples of each class; returns the index of one of each, in `order`, and how many there are."""
     samples, units = points.shape
@@ -104,7 +106,7 @@ def _merge_equal(points, classes, order):  # type: ignore[no-untyped-def]
     return members[:found], weights[:found]
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _select(keys, members, weights, first, last, middle):  # type: ignore[no-untyped-def]
     """Reorder first..last - 1 so that no key before `middle` is larger than one from it on (quickselect)."""
     low, high = first, last - 1
@@ -131,7 +133,7 @@ def _select(keys, members, weights, first, last, middle):  # type: ignore[no-unt
             break
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _order_by_neighbourhood(points, members, weights, first, last):  # type: ignore[no-untyped-def]
     """Order the members first..last - 1 so that every block of BLOCK holds near samples: a k-d tree's leaves."""
     units = points.shape[1]
@@ -164,7 +166,7 @@ def _order_by_neighbourhood(points, members, weights, first, last):  # type: ign
         stack.append((middle, stop))
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@compiled(fastmath=_FAST)
 def _any_below(a, b, limit):  # type: ignore[no-untyped-def]
     found = np.uint32(0)
     for lane in range(BLOCK):
@@ -172,7 +174,7 @@ def _any_below(a, b, limit):  # type: ignore[no-untyped-def]
     return found > 0
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@compiled(fastmath=_FAST)
 def _squared_distances_narrow(rows, first, second, tile, far, out, out_second):  # type: ignore[no-untyped-def]
     """Squared distances of two samples of `rows` to those of `tile`; False where all are far."""
     units = len(rows)
@@ -205,7 +207,7 @@ def _squared_distances_narrow(rows, first, second, tile, far, out, out_second): 
     return units < 3 or _any_below(out, out_second, far)
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@compiled(fastmath=_FAST)
 def _squared_distance(a, b):  # type: ignore[no-untyped-def]
     total = np.float32(0)
     for unit in range(len(a)):
@@ -214,7 +216,7 @@ def _squared_distance(a, b):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@compiled(fastmath=_FAST)
 def _squared_distances_wide(points, members, point, far, out):  # type: ignore[no-untyped-def]
     """The same for samples in rows, each left as soon as it is far."""
     units = len(point)
@@ -234,7 +236,7 @@ def _squared_distances_wide(points, members, point, far, out):  # type: ignore[n
     return any_near
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@compiled(fastmath=_FAST)
 def _add_kernels(squared, squared_second, factor, weights, weight, weight_second, lower_columns, upper_columns):  # type: ignore[no-untyped-def]
     """Kernel values of two samples with a block: returns the samples' sums, and adds to those of the block."""
     lower, upper = np.float32(0), np.float32(0)
@@ -255,7 +257,7 @@ def _add_kernels(squared, squared_second, factor, weights, weight, weight_second
     return lower, upper, lower_second, upper_second
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@compiled(fastmath=_FAST)
 def _add_own_kernels(squared, factor, weights, same, weight, lower_columns, upper_columns):  # type: ignore[no-untyped-def]
     """The same for one sample and those of the block of its own class: `same` is 1 for these and else 0."""
     lower, upper = np.float32(0), np.float32(0)
@@ -270,7 +272,7 @@ def _add_own_kernels(squared, factor, weights, same, weight, lower_columns, uppe
     return lower, upper
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _extent(points):  # type: ignore[no-untyped-def]
     """The squared diagonal of the box that holds all samples."""
     extent = np.float32(0)
@@ -282,7 +284,7 @@ def _extent(points):  # type: ignore[no-untyped-def]
     return extent
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _order_classes(points, classes, members, weights):  # type: ignore[no-untyped-def]
     """Order the members of each class by neighbourhood."""
     first = 0
@@ -294,7 +296,7 @@ def _order_classes(points, classes, members, weights):  # type: ignore[no-untype
         first = last
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _make_tiles(points, members, low, high):  # type: ignore[no-untyped-def]
     """The samples as (blocks, units, BLOCK), the last repeated to fill its block; fills the corners of each block."""
     blocks, units = low.shape
@@ -313,7 +315,7 @@ def _make_tiles(points, members, low, high):  # type: ignore[no-untyped-def]
     return tiles
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@compiled(fastmath=_FAST)
 def _add_gaps(row, bottom, top, gaps):  # type: ignore[no-untyped-def]
     for lane in range(BLOCK):
         below, above = bottom - row[lane], row[lane] - top
@@ -322,7 +324,7 @@ def _add_gaps(row, bottom, top, gaps):  # type: ignore[no-untyped-def]
         gaps[lane] += gap * gap
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _gaps(tile, low, high, other_low, other_high, far, gaps):  # type: ignore[no-untyped-def]
     """Squared distances of the samples of a tile to the box of another; False where the boxes are far."""
     distance = np.float32(0)
@@ -338,13 +340,13 @@ def _gaps(tile, low, high, other_low, other_high, far, gaps):  # type: ignore[no
     return True
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _clear(array):  # type: ignore[no-untyped-def]
     for index in range(len(array)):
         array[index] = 0
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _sums(points, of_class, members, weights, tiles, low, high, factor):  # type: ignore[no-untyped-def]
     """(lower, upper) x (all, own class) sums of each member: weighted kernel values over all members.
 
@@ -444,7 +446,7 @@ def _sums(points, of_class, members, weights, tiles, low, high, factor):  # type
     return lower_all, lower_own, upper_all, upper_own
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _bound(weights, of_class, class_sizes, samples, whole, own):  # type: ignore[no-untyped-def]
     i_tx, i_ty = 0.0, 0.0
     for position in range(len(weights)):
@@ -459,7 +461,7 @@ _POINTS = types.Array(types.float32, 2, "C", readonly=True)
 _INTEGERS = types.Array(types.int64, 1, "C", readonly=True)
 
 
-@njit([(_POINTS, _INTEGERS, _INTEGERS, _INTEGERS, types.float32)], cache=True, nogil=True)
+@compiled(_POINTS, _INTEGERS, _INTEGERS, _INTEGERS, types.float32)
 def information_bounds(points, classes, class_sizes, order, factor):  # type: ignore[no-untyped-def]
     """I(T;X) and I(T;Y) in bits: two from the upper bound, then two from the lower.
 
