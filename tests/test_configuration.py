@@ -5,13 +5,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infoplane import configuration
+from infoplane import activation_functions, configuration, datasets, estimators, figures
 from infoplane.configuration import Study
 from infoplane.errors import InfoplaneError
 from infoplane.settings import EstimatorSettings, RecordedEpochs, RunSettings
@@ -197,12 +198,16 @@ WHOLE = "a whole number of at least 1"
         ("defaults/optimiser", "adan", 'defaults.optimiser is "adan"; it must be "adam" or "sgd"'),
         ("defaults/batch_size", 0, 'defaults.batch_size is 0; it must be a whole number of at least 1, or "full"'),
         ("defaults/l2", -0.1, "defaults.l2 is -0.1; it must be a number of at least 0"),
+        ("defaults/l2", float("inf"), "defaults.l2 is Infinity; it must be a number of at least 0"),
+        ("defaults/learning_rate", float("nan"), "defaults.learning_rate is NaN; it must be a number greater than 0"),
+        ("defaults/study_seed", 2**63, "defaults.study_seed is 9223372036854775808; it must be a whole number *"),
         ("defaults/epochs", 0, f"defaults.epochs is 0; it must be {WHOLE} and of at most 10000000"),
         (
             "defaults/recorded_epochs",
             "x",
-            'defaults.recorded_epochs is "x"; it must be a whole number of at least 2, *',
+            'defaults.recorded_epochs is "x"; it must be a whole number of at least 2 and *',
         ),
+        ("defaults/recorded_epochs", 10**9, "defaults.recorded_epochs is 1000000000; it must be a whole number of *"),
         ("defaults/recorded_epochs", [9000], "runs.tanh.recorded_epochs has 9000; the run ends at epoch 4000"),
         ("defaults/initialisation/scheme", "xavier", 'defaults.initialisation.scheme is "xavier"; it must be *"he"*'),
         ("estimators", {}, "estimators is empty; it must have at least one entry"),
@@ -239,23 +244,85 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
+# Names that mean something somewhere, so that what fits the schema often fits its meaning, too.
+_NAMES = [*estimators.METHODS, *activation_functions.ACTIVATION_FUNCTIONS, *datasets.LOADERS, *figures.FIGURES]
+_KEYS = st.sampled_from(["tanh", "ebab", "path", "folder", "samples", "seed"]) | st.text(max_size=5)
 
 
+def _values(schema: dict, root: dict, depth: int = 0) -> st.SearchStrategy:
+    """Values that fit a part of the schema, and some that do not, whatever keys it has."""
+    if "$ref" in schema:
+        return _values(root["$defs"][schema["$ref"].rpartition("/")[2]], root, depth)
+    for alternatives in ("anyOf", "oneOf"):
+        if alternatives in schema:
+            return st.one_of([_values(part, root, depth) for part in schema[alternatives]])
+    if "const" in schema or "enum" in schema:
+        return st.sampled_from(schema.get("enum", [schema.get("const")]))
+    kinds = schema.get("type", [])
+    return st.one_of([_values_of(kind, schema, root, depth) for kind in ([kinds] if isinstance(kinds, str) else kinds)])
+
+
+def _values_of(kind: str, schema: dict, root: dict, depth: int) -> st.SearchStrategy:
+    limits = [
+        schema[limit] for limit in ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum") if limit in schema
+    ]
+    if kind == "integer":
+        return st.integers(-1, 12) | st.sampled_from([*limits, *(limit + 1 for limit in limits), 10**30, 10**400])
+    if kind == "number":
+        return st.floats() | st.sampled_from([*limits, 0.5, 1, 10**400]) | st.integers(-1, 3)
+    if kind == "array":
+        return st.lists(_mostly(schema["items"], root, depth), max_size=4)
+    if kind == "object":
+        parts = {key: _mostly(part, root, depth + 1) for key, part in schema.get("properties", {}).items()}
+        # Sections of sections are left out more often, else an example would be the whole schema.
+        given = st.fixed_dictionaries({}, optional=parts) if depth < 2 else st.just({})
+        few = st.lists(st.sampled_from(sorted(parts)), max_size=2, unique=True) if parts else st.just([])
+        some = few.flatmap(lambda keys: st.fixed_dictionaries({key: parts[key] for key in keys}))
+        more = schema.get("additionalProperties")
+        others = (
+            st.dictionaries(_KEYS, _mostly(more, root, depth + 1), max_size=2)
+            if isinstance(more, dict)
+            else st.just({})
+        )
+        return st.builds(
+            lambda *sections: {key: value for part in sections for key, value in part.items()}, given | some, others
+        )
+    return {"boolean": st.booleans(), "null": st.none(), "string": st.sampled_from(_NAMES) | st.text(max_size=5)}[kind]
+
+
+def _mostly(schema: dict, root: dict, depth: int) -> st.SearchStrategy:
+    if not schema:
+        return _JSON
+    return st.integers(0, 19).flatmap(lambda die: _JSON if die == 0 else _values(schema, root, depth))
+
+
+_ROOT = yaml.safe_load(SCHEMA.read_text())
+
+
+@settings(deadline=None, max_examples=200)
 @given(data=st.data())
 def test_no_configuration_gives_a_traceback(data):
+    """Every key of the schema and of the estimators' methods is tried: new ones need no mention here."""
     config = yaml.safe_load((ROOT / "workflow/presets/smoke.yaml").read_text())
-    section = config
-    while True:
-        key = data.draw(st.sampled_from(sorted(section)) | st.text(max_size=5))
-        if isinstance(section.get(key), dict) and section[key] and data.draw(st.booleans()):
-            section = section[key]
-        else:
-            break
-    section[key] = data.draw(_JSON)
+    for key in data.draw(st.lists(st.sampled_from(sorted(_ROOT["properties"])) | st.text(max_size=5), max_size=3)):
+        config[key] = data.draw(_mostly(_ROOT["properties"].get(key, {}), _ROOT, 1))
+    if data.draw(st.booleans()):
+        name = data.draw(st.sampled_from(sorted(estimators.METHODS)))
+        schema = {"type": "object", "properties": dict(estimators.METHODS[name].settings)}
+        config["estimators"] = {"one": {"method": name, **data.draw(_values(schema, _ROOT, 1))}}
     try:
-        load(config)
+        with patch.object(configuration, "read_yaml", return_value=_ROOT):  # which takes most of the time
+            study = load(config)
     except InfoplaneError as error:
         assert "\n" not in str(error)  # noqa: PT017
+        return
+    for run in study.runs.values():
+        assert RunSettings.from_json(run.to_json()) == run
+        assert run.recorded_epochs.resolve(run.epochs)[0] == 0
+        datasets.files(run.dataset, **dict(run.dataset_options))
+    for estimator in study.estimators.values():
+        assert EstimatorSettings.from_json(estimator.to_json()) == estimator
+        assert estimators.METHODS[estimator.method].describe(estimator.settings)
 
 
 def test_a_file_that_is_not_yaml(tmp_path):

@@ -29,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A full disk, a folder that cannot be written: the user's to mend, and no fault of the program.
         print(f"infoplane: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
         return 1
+    except MemoryError as error:
+        print(f"infoplane: there is not enough memory: {error or 'none is left'}", file=sys.stderr)
+        return 1
     return 0
 
 

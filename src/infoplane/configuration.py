@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
 from infoplane import activation_functions, datasets, estimators, figures
@@ -259,8 +260,22 @@ def _complete(values: Any, schema: Schema, root: Schema) -> Any:
     return completed
 
 
+def _is_representable(kind: str) -> Callable[[Any, Any], bool]:
+    """Whether a value is of a numeric type of the schema, and of 64 bits: neither NaN nor infinite."""
+    largest = 2**63 - 1 if kind == "integer" else sys.float_info.max
+    return lambda _, value: Draft202012Validator.TYPE_CHECKER.is_type(value, kind) and -largest <= value <= largest
+
+
+_Validator = validators.extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {kind: _is_representable(kind) for kind in ("integer", "number")}
+    ),
+)
+
+
 def _validated(values: Any, schema: Schema, where: str) -> Any:
-    errors = sorted(Draft202012Validator(schema).iter_errors(values), key=lambda error: [str(p) for p in error.path])
+    errors = sorted(_Validator(schema).iter_errors(values), key=lambda error: [str(p) for p in error.path])
     if errors:
         raise InfoplaneError(_sentence(errors[0], schema, where))
     return values
