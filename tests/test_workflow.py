@@ -123,7 +123,7 @@ def test_every_figure_asked_for_is_there_in_every_format(results, study):
         for estimator in (study.estimators if FIGURES[name].per_estimator else [""])
     ]
     for file in files:
-        for ending, start in (("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")):
+        for ending, start in (("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF"), ("rst", b"**")):
             assert (results / f"figures/{file}.{ending}").read_bytes().startswith(start)
 
 
@@ -151,6 +151,8 @@ AGGREGATES = {
     "training_table",
     "layers_table",
     "information_table",
+    "distributions",
+    "distributions_table",
     "compression",
     "compression_summary",
     "correlation",
@@ -162,14 +164,17 @@ AGGREGATES = {
     "explorer",
     "overview",
 }
-STATISTICS = AGGREGATES - {"training_table", "layers_table"} | {"figure"}
+DISTRIBUTIONS = {"distributions", "distributions_table"}
+STATISTICS = AGGREGATES - {"training_table", "layers_table", *DISTRIBUTIONS} | {"figure"}
+# What more seeds leave as it is: the example is of the first.
+OF_SEEDS = AGGREGATES - {"distributions"} | {"figure"}
 
 
 @pytest.mark.parametrize(
     ("path", "value", "jobs", "aggregates"),
     [
         # one setting: exactly the stages that depend on it
-        ("estimators/ebab/bins", 20, {"information": 6}, STATISTICS),
+        ("estimators/ebab/bins", 20, {"information": 6}, STATISTICS | DISTRIBUTIONS),
         ("estimators/wide", {"method": "ebab", "bins": 100}, {"information": 6}, STATISTICS),
         ("runs/relu_l2/l2", 0.02, {"train": 2, "activations": 2, "information": 8}, AGGREGATES | {"figure"}),
         ("runs/elu", {"activation": "elu"}, {"train": 2, "activations": 2, "information": 8}, AGGREGATES | {"figure"}),
@@ -179,13 +184,14 @@ STATISTICS = AGGREGATES - {"training_table", "layers_table"} | {"figure"}
             {"train": 6, "activations": 6, "information": 24},
             AGGREGATES | {"figure"},
         ),
-        ("seeds", 6, {"train": 3, "activations": 3, "information": 12}, AGGREGATES | {"figure"}),
+        ("seeds", 6, {"train": 3, "activations": 3, "information": 12}, OF_SEEDS),
         (
             "statistics/confidence",
             0.9,
             {},
             STATISTICS - {"information_table", "compression", "explorer"},
         ),
+        ("statistics/primary_measure", "balance", {}, {"claims", "overview", "figure"}),
         ("statistics/interval_width", 0.2, {}, {"seeds_needed"}),
         ("claims/flat", 0.2, {}, {"claims", "overview"}),
         # how it is run is not what is computed
@@ -194,8 +200,8 @@ STATISTICS = AGGREGATES - {"training_table", "layers_table"} | {"figure"}
         ("figures", ["learning_curves"], {}, set()),
         ("seeds_per_job", 3, {}, set()),
         # a smaller study reuses everything
-        ("seeds", 3, {}, AGGREGATES | {"figure"}),
-        ("runs/relu_l2", ..., {}, AGGREGATES | {"figure"}),
+        ("seeds", 3, {}, OF_SEEDS),
+        ("runs/relu_l2", ..., {}, OF_SEEDS),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -223,7 +229,8 @@ def test_a_change_reruns_exactly_what_depends_on_it(smoke, config, tmp_path, pat
     ("module", "old", "new", "jobs", "others"),
     [
         ("estimators/ebab.py", "\ndef ", "\n# a comment\ndef ", {}, set()),
-        ("estimators/ebab.py", "\nMETHOD = ", "\nMETHOD = 1 and ", {"information": 6}, STATISTICS),
+        ("estimators/ebab.py", "\nMETHOD = ", "\nMETHOD = 1 and ", {"information": 6}, STATISTICS | DISTRIBUTIONS),
+        ("stages/distributions.py", "_FINE = 200", "_FINE = 100", {}, DISTRIBUTIONS | {"figure"}),
         (
             "stages/train.py",
             "made_with = ",
@@ -259,6 +266,35 @@ def test_an_edit_of_the_code_reruns_exactly_what_uses_it(smoke, module, old, new
     # A figure that no changed table feeds is not drawn again, so that correlation may need none.
     assert set(planned) - set(jobs) | {"figure"} == others | {"figure"}
     assert smoke.planned("--configfile", SMOKE) == {}
+
+
+def test_a_setting_of_the_statistics_redraws_only_the_figures_that_use_it(smoke, config, tmp_path):
+    counts = {}
+    for key, value in (("primary_measure", "final"), ("confidence", 0.9)):
+        changed = copy.deepcopy(config)
+        changed["statistics"][key] = value
+        (tmp_path / "changed.yaml").write_text(yaml.safe_dump(changed, sort_keys=False))
+        counts[key] = smoke.planned("--configfile", str(tmp_path / "changed.yaml"))["figure"]
+    # Compression against accuracy, of four estimators; its band and the learning curves have a level.
+    assert counts == {"primary_measure": 4, "confidence": 5}
+
+
+def test_a_figure_or_an_animation_alone(smoke, study, results, checkout):
+    # Nor need a figure be among those of the study.
+    assert "l2" not in study.figures
+    for folder in ("results", ".snakemake"):
+        shutil.copytree(smoke.folder / folder, checkout.folder / folder)
+    targets = [
+        "figures/l2-ebab.svg",
+        "animations/information_plane-ebab.gif",
+        "animations/information_plane-kde-tanh.gif",
+    ]
+    done = checkout.snakemake("--configfile", SMOKE, "--", *(f"results/smoke/{target}" for target in targets))
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert all((checkout.folder / "results/smoke" / target).stat().st_size > 1000 for target in targets)
+    assert checkout.planned("--configfile", SMOKE) == {}
+    listed = checkout.snakemake("check", "--configfile", SMOKE).stdout
+    assert "every file is used" in listed
 
 
 def test_threads_memory_and_touching_small_files_rerun_nothing(smoke, results):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -51,6 +52,12 @@ def _information(given: argparse.Namespace) -> None:
     from infoplane.stages.information import information
 
     information(given.settings, given.name, given.estimator, given.device, given.activations, given.output)
+
+
+def _distributions(given: argparse.Namespace) -> None:
+    from infoplane.stages.distributions import distributions
+
+    distributions(given.settings, given.estimators, given.activations, given.output)
 
 
 def _training_table(given: argparse.Namespace) -> None:
@@ -119,7 +126,14 @@ def _claims(given: argparse.Namespace) -> None:
 def _figure(given: argparse.Namespace) -> None:
     from infoplane.stages.figures import figure
 
-    figure(given.name, given.estimator or None, given.tables, given.output)
+    settings = {name: getattr(given, name) for name in ("confidence", "measure") if getattr(given, name) is not None}
+    figure(given.name, given.estimator or None, settings, given.tables, given.output)
+
+
+def _animation(given: argparse.Namespace) -> None:
+    from infoplane.stages.figures import animation
+
+    animation(given.estimator, given.run or None, given.information, given.training, given.output)
 
 
 def _explorer(given: argparse.Namespace) -> None:
@@ -171,6 +185,11 @@ def _parser() -> argparse.ArgumentParser:
     information.add_argument("--estimator", type=_json(EstimatorSettings.from_json), required=True, help="as JSON")
     add_settings(information)
 
+    distributions = add("distributions", _distributions, "say how activity is distributed and binned")
+    distributions.add_argument("--activations", type=Path, required=True)
+    distributions.add_argument("--settings", type=_json(RunSettings.from_json), required=True, help="of the run")
+    distributions.add_argument("--estimators", type=_json(_estimators), required=True, help="by name, as JSON")
+
     for name, call, description in (
         ("training-table", _training_table, "collect the histories of weights files"),
         ("collect", _collect, "join tables of the same columns"),
@@ -218,7 +237,15 @@ def _parser() -> argparse.ArgumentParser:
     figure = add("figure", _figure, "draw one figure")
     figure.add_argument("--name", required=True)
     figure.add_argument("--estimator", default="", help="for the figures that each estimator has its own of")
+    figure.add_argument("--confidence", type=float, help="of the intervals, for the figures that have any")
+    figure.add_argument("--measure", help="of compression, for the figures that show it")
     figure.add_argument("--tables", type=Path, nargs="+", required=True)
+
+    animation = add("animation", _animation, "animate the information plane")
+    animation.add_argument("--estimator", required=True)
+    animation.add_argument("--run", default="", help="one run alone instead of all")
+    animation.add_argument("--information", type=Path, required=True)
+    animation.add_argument("--training", type=Path, required=True)
 
     for name, call, description in (
         ("explorer", _explorer, "write the page to explore the information planes in"),
@@ -267,6 +294,10 @@ def _json(parse: Callable[[str], Any]) -> Callable[[str], Any]:
             raise argparse.ArgumentTypeError(f"{text[:60]!r} is not settings as this version writes them") from error
 
     return checked
+
+
+def _estimators(text: str) -> dict[str, EstimatorSettings]:
+    return {name: EstimatorSettings(**entry) for name, entry in json.loads(text).items()}
 
 
 def _block(text: str) -> Block:

@@ -172,6 +172,11 @@ def information(settings: RunSettings, seeds: int, estimator: EstimatorSettings,
     )
 
 
+def distributions(settings: RunSettings) -> Need:
+    """Of the rule distributions: one epoch of one seed, layer by layer, in several copies."""
+    return Need(150 + 8 * _sizes(settings).widest_mb, 10)
+
+
 def bounds(estimator: EstimatorSettings) -> int:
     """The number of rows that the estimator gives for a layer and an epoch."""
     return _BOUNDS.get(estimator.method, 2)
@@ -187,6 +192,8 @@ def rows(study: Study) -> dict[str, int]:
         "training": study.seeds * sum(size.recorded for size in sizes),
         "layers": at_epochs,
         "information": at_epochs * all_bounds,
+        # Of one seed: 200 bins of the histogram, and those of the estimators, few of which have more than 100.
+        "distributions": 400 * layers,
         "compression": study.seeds * layers * all_bounds,
         # Of three measures, and three of generalisation.
         "compression_summary": 3 * layers * all_bounds,

@@ -7,10 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from infoplane.statistics import compression, compression_summary, correlation
+from infoplane.estimators import METHODS
+from infoplane.estimators.interface import Layer
+from infoplane.stages.distributions import _binned, _histogram
+from infoplane.statistics import compression, compression_summary, correlation, seeds_needed, variance_components
 
 
 @pytest.fixture(scope="session")
@@ -34,10 +38,38 @@ def with_statistics() -> Callable[[dict[str, pd.DataFrame]], dict[str, pd.DataFr
             **tables,
             "compression": measured,
             "compression_summary": compression_summary(measured),
-            "correlation": correlation(measured),
+            "correlation": correlation(measured, number=200),
+            "variance_components": variance_components(measured),
+            "seeds_needed": seeds_needed(measured, number=50),
+            "distributions": distributions_of(tables["information"]),
         }
 
     return add
+
+
+def distributions_of(information: pd.DataFrame) -> pd.DataFrame:
+    """The distribution of activity that is drawn at random, for the first seed of every run, and its bins."""
+    settings = {"fixed_binning": {"bins": 30, "range": "network_maximum"}, "ebab": {"bins": 30}}
+    generator = np.random.default_rng(0)
+    frames = []
+    first = information.drop_duplicates(["run", "layer"])
+    for row in first.to_dict("records"):
+        values = np.maximum(generator.normal(size=(500, 4)), 0).astype(np.float32) * row["layer"]
+        layer = Layer(row["layer"], 0.0, None, 0.0, float(values.max()), 0.0, 30.0)
+        tables = [("", "", "", _histogram(values))]
+        for method, given in settings.items():
+            bins = METHODS[method].bins(layer, given)(values)
+            name = method.removesuffix("_binning")
+            tables.append(
+                (name, method, METHODS[method].describe({**given, "correction": "none"}), _binned(values, bins))
+            )
+        names = list(information.columns[: information.columns.get_loc("seed")])
+        for estimator, method, assumption, histogram in tables:
+            described = {"estimator": estimator, "method": method, "assumption": assumption}
+            kept = {name: row[name] for name in [*names, "seed", "layer", "n_layers"]}
+            epoch = int(information["epoch"].max())
+            frames.append(pd.DataFrame({**kept, "epoch": epoch, **described, **histogram}))
+    return pd.concat(frames, ignore_index=True)
 
 
 @pytest.fixture(scope="session")

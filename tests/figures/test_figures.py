@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import itertools
+import re
 import subprocess
 import sys
 
 import matplotlib.text
 import numpy as np
+import pandas as pd
 import pytest
+from docutils.core import publish_doctree
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import PathCollection
+from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 
 from infoplane import figures
 from infoplane.errors import InfoplaneError
-from infoplane.figures import FIGURES, declaration, draw, planes, render, single_seeds, style
+from infoplane.figures import FIGURES, declaration, draw, labels, render, single_seeds, style
 from infoplane.figures import panels as layout
+from infoplane.figures.captions import caption
 from infoplane.figures.estimators_side_by_side import choose as choose_runs
 
 DRAWN = [
@@ -55,7 +61,7 @@ def texts(figure):
 def test_importing_the_declarations_loads_nothing_heavy():
     code = (
         "import sys, infoplane.figures as f; assert len(f.FIGURES) >= 4;"
-        "heavy = {'matplotlib', 'pandas', 'scipy', 'seaborn', 'torch', 'numba'} & set(sys.modules);"
+        "heavy = {'matplotlib', 'pandas', 'scipy', 'torch', 'numba'} & set(sys.modules);"
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -68,6 +74,10 @@ def test_declarations():
         assert set(figure.tables) <= set(figures.TABLES)
         assert figure.caption.startswith("**")
         assert "seed" in figure.caption
+        # What a study may set otherwise is said as it sets it.
+        assert ("{confidence}" in figure.caption) == ("confidence" in figure.settings)
+        assert ("{measure}" in figure.caption) == ("measure" in figure.settings)
+        assert "95" not in figure.caption
     assert "style" not in FIGURES
     assert FIGURES["information_plane"].per_estimator
     assert not FIGURES["learning_curves"].per_estimator
@@ -80,6 +90,10 @@ def test_declarations():
         ("TABLES = tuple(x)\nTITLE = 'T'\nCAPTION = 'C'", "TABLES of the figure new must be a literal"),
         ("TABLES = ('weights',)\nTITLE = 'T'\nCAPTION = 'C'", "reads the table 'weights'; there are training,"),
         ("TABLES = ('training',)\nTITLE = 3\nCAPTION = 'C'", "must declare TITLE, a literal str"),
+        (
+            "TABLES = ()\nTITLE = 'T'\nCAPTION = 'C'\nSETTINGS = ('resamples',)",
+            "takes the setting 'resamples'; there are",
+        ),
     ],
 )
 def test_faulty_declarations_are_named(source, message):
@@ -132,9 +146,11 @@ def test_no_text_is_clipped_or_overlaps(drawn, name, estimator):
 @pytest.mark.parametrize(("name", "estimator"), DRAWN)
 def test_footer_states_the_assumption_and_the_seeds(drawn, study, name, estimator):
     footer = " ".join(texts(drawn(name, estimator)))
-    if name != "estimators_side_by_side":
+    if name == "distributions":
+        assert "tanh, seed 0, epoch 1000" in footer
+    elif name != "estimators_side_by_side":
         assert "4 seeds per run" in footer
-    if name not in ("estimators_side_by_side", "l2"):
+    if name not in ("estimators_side_by_side", "distributions", "l2"):
         assert "diverged and left out: softplus: 2 of 4; ELU: 4 of 4." in footer
     if estimator is not None:
         rows = study["information"][study["information"]["estimator"] == estimator]
@@ -159,28 +175,51 @@ def test_information_plane(drawn, study):
     softplus = axes[RUNS.index("softplus\n2 of 4 seeds")]
     ceilings = {float(line.get_xdata()[0]) for line in softplus.lines if len(set(line.get_xdata())) == 1}
     assert 12.0 in ceilings
-    dots = [collection for collection in softplus.collections if isinstance(collection, PathCollection)]
-    assert len(dots) == 6
+    (dots,) = [collection for collection in softplus.collections if isinstance(collection, PathCollection)]
     rows = study["information"]
     rows = rows[(rows["run"] == "softplus") & (rows["estimator"] == "ebab") & rows["seed"].isin([1, 3])]
-    for layer, dot in enumerate(dots, start=1):
-        expected = rows[rows["layer"] == layer].groupby("epoch")[["i_tx", "i_ty"]].mean()
-        np.testing.assert_allclose(dot.get_offsets(), expected.to_numpy())
-        np.testing.assert_array_equal(dot.get_array(), expected.index)
+    expected = rows.groupby(["layer", "epoch"])[["i_tx", "i_ty"]].mean()
+    colours = {
+        tuple(point): tuple(colour) for point, colour in zip(dots.get_offsets(), dots.get_facecolors(), strict=True)
+    }
+    # Points that nobody could tell from the one before are left out, and so are repeated ones; the last never is.
+    assert set(colours) < set(map(tuple, expected.to_numpy()))
+    assert len(colours) > 0.5 * len(expected)
+    norm = style.epoch_norm(1000)
+    for (_, epoch), point in expected.iterrows():
+        if tuple(point) in colours:
+            assert colours[tuple(point)] == pytest.approx(style.EPOCH_COLOURS(norm(epoch)))
     # Every layer is labelled once, alone or as part of a range.
-    labelled = []
-    for text in softplus.texts:
-        first, _, last = text.get_text().partition("–")
-        labelled += range(int(first), int(last or first) + 1)
-    assert sorted(labelled) == [1, 2, 3, 4, 5, 6]
+    assert sorted(layer for text in softplus.texts for layer in layers_of(text)) == [1, 2, 3, 4, 5, 6]
+
+
+def layers_of(text):
+    """The layers that a label such as 1–3,5 names."""
+    found = []
+    for part in text.get_text().strip().split(","):
+        first, _, last = part.partition("–")
+        found += range(int(first), int(last or first) + 1)
+    return found
 
 
 def test_layers_that_end_in_one_place_share_a_label():
     marks = np.array([[0, 0], [50, 0], [3, 3], [6, 6], [50, 4], [90, 0]], dtype=float)
-    groups = planes._clusters(marks, closest=5.5)
+    groups = labels.clusters(marks, closest=5.5)
     assert groups == [[0, 2, 3], [1, 4], [5]]
-    assert [planes._numbers([index + 1 for index in group]) for group in groups] == ["1,3,4", "2,5", "6"]
-    assert planes._numbers([2, 3, 4]) == "2–4"
+    assert [labels.numbers([index + 1 for index in group]) for group in groups] == ["1,3–4", "2,5", "6"]
+    assert labels.numbers([2, 3, 4]) == "2–4"
+
+
+def test_numbers_beside_curves_keep_their_order_and_a_distance():
+    figure = Figure(figsize=(2, 1))
+    axis = figure.add_axes((0, 0, 0.8, 1))
+    axis.set_ylim(0, 12)
+    labels.number_curves(axis, {1: 12.0, 2: 12.0, 3: 11.2, 4: 10.4, 5: 0.1, 6: np.nan})
+    written = {text.get_text().strip(): text.get_position()[1] for text in axis.texts}
+    assert list(written) == ["5", "4", "3", "1–2"]
+    heights = np.array(list(written.values())) * 72
+    assert np.diff(heights).min() > 6
+    assert abs(heights[0] - 0.1 / 12 * 72) < 3
 
 
 @pytest.mark.parametrize(("n", "columns"), [(1, 1), (4, 4), (5, 3), (6, 3), (7, 4), (8, 4), (9, 3), (11, 4), (12, 4)])
@@ -208,7 +247,23 @@ def test_information_over_epochs(drawn, study):
     np.testing.assert_array_equal(curves[2].get_xdata(), expected.index)
     np.testing.assert_allclose(curves[2].get_ydata(), expected.to_numpy())
     assert len(axis.collections) == 6  # a band each
-    assert len(panels(drawn("information_over_epochs", "kde"))) == 4 * len(RUNS)
+    assert sorted(layer for text in axis.texts for layer in layers_of(text)) == [1, 2, 3, 4, 5, 6]
+    # With two bounds a run is a row of four panels, which the heads name.
+    figure = drawn("information_over_epochs", "kde")
+    assert titles(figure) == [title for run in RUNS for title in (run, "", "", "")]
+    heads = [f"$I(T;{of})$ (bits), {bound} bound" for of in "XY" for bound in ("upper", "lower")]
+    assert [text for text in texts(figure) if text.startswith("$I(T;")] == heads
+    tops = [axis.get_ylim()[1] for axis in panels(figure)[:4]]
+    assert tops[0] == tops[1] > 12 > tops[2] == tops[3] > 0.999
+
+
+def test_bands_have_the_confidence_of_the_study(study):
+    def width(confidence):
+        figure = draw("information_over_epochs", study, estimator="ebab", confidence=confidence)
+        assert f"{100 * confidence:g} % interval" in " ".join(texts(figure))
+        return np.ptp(panels(figure)[0].collections[4].get_paths()[0].vertices[:, 1])
+
+    assert width(0.5) < 0.6 * width(0.95)
 
 
 def test_learning_curves(drawn):
@@ -224,7 +279,8 @@ def test_learning_curves(drawn):
 def test_compression_against_accuracy(drawn, study):
     figure = drawn("compression_against_accuracy", "ebab")
     layers = [f"layer {layer}" for layer in range(1, 6)] + ["layer 6 (softmax)"]
-    assert titles(figure) == layers * 2
+    assert titles(figure)[:6] == layers
+    assert titles(figure)[6 + 3] == "layer 4: 14 seeds, 4 runs"
     table = study["compression"]
     part = table[(table["estimator"] == "ebab") & (table["layer"] == 4) & ~table["diverged"]]
     points = np.concatenate([np.asarray(dots.get_offsets()) for dots in panels(figure)[3].collections])
@@ -241,14 +297,35 @@ def test_compression_against_accuracy(drawn, study):
     ].iloc[0]
     text = panels(figure)[6 + 3].texts[0].get_text()
     assert f"r = {row['pearson_r']:.2f}".replace("-", "−") in text
-    assert "14 seeds, 4 runs" in text
+    corrected = [float(number) for number in re.findall(r"corrected p = ([0-9.]+)", text)]
+    assert corrected == pytest.approx([row["pearson_holm_p"], row["spearman_holm_p"]], abs=0.005)
     # The slope of the line is that of the regression with the run as a factor.
     line = panels(figure)[6 + 3].lines[0]
     centred = part[["drop", "test_accuracy"]] - part.groupby("run")[["drop", "test_accuracy"]].transform("mean")
     slope = np.linalg.lstsq(centred[["drop"]].to_numpy(), centred["test_accuracy"].to_numpy(), rcond=None)[0][0]
     assert line.get_ydata()[-1] / line.get_xdata()[-1] == pytest.approx(slope)
-    # Layer 1 stays at the ceiling in every seed.
+    # Layer 1 stays at the ceiling in every seed, and its axis does not magnify that.
     assert panels(figure)[6].texts[0].get_text().startswith("not estimable:")
+    assert np.ptp(panels(figure)[0].get_xlim()) >= 0.1
+    # Of two bounds the upper is shown.
+    assert titles(drawn("compression_against_accuracy", "kde"))[:6] == layers
+    assert any(text.endswith("KDE, upper bound") for text in texts(drawn("compression_against_accuracy", "kde")))
+
+
+@pytest.mark.parametrize("name", ["compression_by_run", "compression_against_accuracy", "l2", "single_seeds"])
+def test_the_measure_of_compression_is_that_of_the_study(study, name):
+    figure = draw(name, study, estimator="ebab", measure="balance")
+    words = " ".join([*texts(figure), *(axis.get_ylabel() for axis in panels(figure))])
+    assert "balance of" in words
+    assert "drop" not in words
+    table = study["compression"]
+    table = table[(table["estimator"] == "ebab") & ~table["diverged"]]
+    if name == "compression_by_run":
+        shown = np.concatenate([np.asarray(dots.get_offsets())[:, 0] for dots in panels(figure)[5].collections])
+        np.testing.assert_allclose(np.sort(shown), np.sort(table.loc[table["layer"] == 6, "balance"]))
+    if name == "single_seeds":
+        means = table[table["run"] == "relu"].groupby("seed")["balance"].mean()
+        assert titles(figure)[3] == f"ReLU, seed {means.idxmin()} ({means.min():.2f})".replace("-", "−")
 
 
 def test_compression_by_run_shows_every_seed(drawn, study):
@@ -278,7 +355,12 @@ def test_side_by_side_takes_tanh_and_relu_without_a_penalty(simulated, drawn):
     assert choose_runs(simulated.runs().iloc[::-1]) == ["tanh", "relu"]
     assert choose_runs(simulated.runs(("elu", "swish", "abs"), ())) == ["elu", "swish"]
     assert choose_runs(simulated.runs(("elu",), ())) == ["elu"]
-    assert titles(drawn("estimators_side_by_side")) == ["EBAB", "KDE, upper bound", "KDE, lower bound"] * 2
+    figure = drawn("estimators_side_by_side")
+    series = ["EBAB", "KDE, upper bound", "KDE, lower bound"]
+    assert titles(figure) == [name for name in series for _ in range(2)]
+    assert [text for text in texts(figure) if text in ("tanh", "ReLU")] == ["tanh", "ReLU"]
+    lefts = [round(axis.get_position().x0, 4) for axis in panels(figure)]
+    assert len(set(lefts)) == 2
 
 
 def test_l2(drawn, study):
@@ -300,7 +382,103 @@ def test_l2_without_a_sweep_says_so(simulated, with_statistics):
 def test_gradients_that_were_not_recorded(study):
     layers = study["layers"].assign(gradient_mean_norm=np.nan, gradient_sd_norm=np.nan)
     figure = draw("gradients", {**study, "layers": layers})
-    assert {text.get_text() for axis in panels(figure) for text in axis.texts} == {"no gradients recorded"}
+    assert len(panels(figure)) == 1
+    assert panels(figure)[0].texts[0].get_text() == "no run of this study records gradients: record_gradients: true"
+    # Where only some runs record them, the panels of the others say so.
+    others = study["layers"]["run"] != "tanh"
+    layers = study["layers"].copy()
+    layers.loc[others, ["gradient_mean_norm", "gradient_sd_norm"]] = np.nan
+    figure = draw("gradients", {**study, "layers": layers})
+    assert [axis.texts[0].get_text() for axis in panels(figure)[1:]] == ["no gradients recorded"] * (len(RUNS) - 1)
+
+
+def test_gradients_are_signal_over_noise(drawn, study):
+    figure = drawn("gradients")
+    axis = panels(figure)[1]
+    assert axis.get_yscale() == "log"
+    rows = study["layers"]
+    rows = rows[(rows["run"] == "relu") & (rows["layer"] == 2)]
+    ratio = np.log(rows["gradient_mean_norm"] / rows["gradient_sd_norm"]).groupby(rows["epoch"]).mean()
+    curves = [line for line in axis.lines if len(line.get_xdata()) > 2]
+    np.testing.assert_allclose(curves[1].get_ydata(), np.exp(ratio))
+    assert [1.0, 1.0] in [list(line.get_ydata()) for line in axis.lines]
+
+
+def test_silent_layers_are_left_out_of_the_maxima_and_counted(study):
+    layers = study["layers"].copy()
+    silent = (layers["run"] == "relu") & (layers["layer"] == 5) & (layers["seed"] == 1)
+    layers.loc[silent, "activity_maximum"] = 0.0
+    figure = draw("activity_maxima", {**study, "layers": layers})
+    assert f"Left out: {silent.sum()} of " in " ".join(texts(figure))
+    curve = [line for line in panels(figure)[1].lines if len(line.get_xdata()) > 2][4]
+    kept = layers[(layers["run"] == "relu") & (layers["layer"] == 5) & (layers["seed"] != 1)]
+    np.testing.assert_allclose(
+        curve.get_ydata(), np.exp(np.log(kept["activity_maximum"]).groupby(kept["epoch"]).mean())
+    )
+
+
+def test_distributions_show_the_bins_of_the_estimators(drawn, study):
+    figure = drawn("distributions")
+    assert titles(figure) == ([f"layer {layer}" for layer in range(1, 6)] + ["layer 6 (softmax)"]) * 2
+    table = study["distributions"]
+    rows = table[(table["run"] == "relu") & (table["layer"] == 2)]
+    axis = panels(figure)[6 + 1]
+    assert axis.get_yscale() == "log"
+    low, high = axis.get_xlim()
+    for estimator, colour in (("fixed", "#8C510A"), ("ebab", "#01665E")):
+        edges = rows.loc[(rows["estimator"] == estimator) & (rows["low"] < rows["high"]), "low"]
+        lines = [lines for lines in axis.collections if isinstance(lines, LineCollection)]
+        lines = [lines for lines in lines if list(map(to_hex, lines.get_colors())) == [colour.lower()]]
+        drawn_edges = [segment[0][0] for lines_of in lines for segment in lines_of.get_segments()]
+        top = rows.loc[rows["estimator"] == "", "high"].max()
+        np.testing.assert_allclose(drawn_edges, edges[(edges > 0) & (edges < top)])
+        shares = rows.loc[rows["estimator"] == estimator, "count"] / 2000
+        bits = -(shares[shares > 0] * np.log2(shares[shares > 0])).sum()
+        assert f"{bits:.2f} bits" in [text.get_text().strip() for text in axis.texts]
+    assert low < 0 < high
+
+
+def test_distributions_of_a_study_whose_first_seeds_diverged(study):
+    figure = draw("distributions", {"distributions": study["distributions"].iloc[:0]})
+    assert panels(figure)[0].texts[0].get_text() == "the first seeds of all runs diverged"
+
+
+def test_variance_components(drawn, study):
+    figure = drawn("variance_components", "ebab")
+    shares, seeds = panels(figure)
+    table = study["variance_components"]
+    rows = table[(table["estimator"] == "ebab") & (table["measure"] == "drop") & (table["l2"] == 0)]
+    ok = rows[rows["status"] == "ok"]
+    assert 1 < len(ok) < 6
+    bars = [patch for patch in shares.patches if to_hex(patch.get_facecolor()) == "#4a4a4a"]
+    np.testing.assert_allclose([bar.get_width() for bar in bars], ok["share"])
+    ends = {(*line.get_xdata(), line.get_ydata()[0]) for line in shares.lines}
+    assert ends == set(ok[["share_lower", "share_upper", "layer"]].itertuples(index=False, name=None))
+    assert [text.get_text() for text in shares.texts] == ["not estimable"] * (6 - len(ok))
+    needed = study["seeds_needed"]
+    needed = needed[(needed["estimator"] == "ebab") & (needed["measure"] == "drop") & (needed["run"] == "relu")]
+    numbers = needed.drop_duplicates("layer").sort_values("layer")["seeds_needed"]
+    written = [text.get_text() for text in seeds.texts][6:12]
+    assert written == ["–" if pd.isna(number) else str(number) for number in numbers]
+    framed = [text.get_bbox_patch() is not None for text in seeds.texts][6:12]
+    assert framed == [bool(pd.notna(number) and number > 4) for number in numbers]
+
+
+def test_captions_state_the_settings(study):
+    text = caption(FIGURES["compression_by_run"], study, estimator="kde", confidence=0.9, measure="final")
+    assert "90 % intervals" in text
+    assert "relative to :math:`H(X)`." in text
+    assert "KDE: Gaussian noise of variance 0.001." in text
+    assert "EBAB" not in text
+    assert "4 seeds per run; diverged and left out: softplus: 2 of 4; ELU: 4 of 4." in text
+    assert "Corresponds to Figure 1 of Chelombiev" in caption(FIGURES["activity_maxima"], study)
+    side_by_side = caption(FIGURES["estimators_side_by_side"], study)
+    assert all(name in side_by_side for name in ("EBAB: 30 bins", "KDE: Gaussian noise"))
+    for name, figure in FIGURES.items():
+        text = caption(figure, study, estimator="ebab" if figure.per_estimator else None)
+        # Valid reStructuredText, without a warning.
+        publish_doctree(text, settings_overrides={"halt_level": 2, "report_level": 2})
+        assert "{" not in text, name
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
@@ -326,6 +504,8 @@ def test_equal_tables_give_equal_bytes(study, tmp_path):
             render("compression_by_run", study, [path], estimator="ebab")
         assert paths[0].read_bytes() == paths[1].read_bytes(), kind
     assert b"<text" not in (tmp_path / "a" / "figure.svg").read_bytes()
+    render("compression_by_run", study, [tmp_path / "a" / "figure.rst"], estimator="ebab", confidence=0.5)
+    assert "50 % intervals" in (tmp_path / "a" / "figure.rst").read_text()
     assert [path.name for path in (tmp_path / "a").iterdir() if path.name.startswith(".")] == []
     for name, table in study.items():
         assert table.equals(before[name]), f"drawing changed the table {name}"
@@ -339,7 +519,7 @@ def test_equal_tables_give_equal_bytes(study, tmp_path):
         ("learning_curves", None, "ebab", "a.svg", "learning_curves takes no estimator"),
         ("information_plane", None, "knn", "a.svg", "no estimator 'knn'; they have ebab, kde"),
         ("information_plane", ["information"], "ebab", "a.svg", "needs the table 'training'; given are information"),
-        ("information_plane", None, "ebab", "a.jpg", "a.jpg: a figure is written as svg, png, pdf, not as '.jpg'"),
+        ("information_plane", None, "ebab", "a.jpg", "a.jpg: a figure is written as svg, png, pdf, rst, not as '.jpg'"),
     ],
 )
 def test_errors(study, tmp_path, name, tables, estimator, output, message):
@@ -347,3 +527,8 @@ def test_errors(study, tmp_path, name, tables, estimator, output, message):
     with pytest.raises(InfoplaneError, match=message):
         render(name, given, [tmp_path / output], estimator=estimator)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_setting_that_a_figure_does_not_use_is_refused(study):
+    with pytest.raises(InfoplaneError, match="information_plane does not take the setting 'confidence'"):
+        draw("information_plane", study, estimator="ebab", confidence=0.9)

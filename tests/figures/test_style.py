@@ -12,6 +12,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from infoplane.activation_functions import ACTIVATION_FUNCTIONS
+from infoplane.estimators import METHODS
 from infoplane.figures import style
 
 # Machado, Oliveira & Fernandes (2009): how people without one kind of cone see linear RGB.
@@ -96,6 +97,33 @@ def test_runs_with_the_same_activation_function_look_different():
     looks = list(style.run_looks(settings(l2=[0.0, 0.005, 0.015, 0.05])).values())
     assert len({look.marker for look in looks}) == 4
     assert len({look.colour for look in looks}) == 4
+
+
+def test_every_method_has_a_look_of_its_own():
+    assert set(style._METHOD_LOOKS) == set(METHODS)
+    looks = style.estimator_looks({method: method for method in METHODS})
+    for part in ("colour", "marker", "label"):
+        assert len({getattr(look, part) for look in looks.values()}) == len(METHODS)
+    assert all(look.label != method for method, look in looks.items())
+
+
+def test_further_estimators_of_a_method_and_unknown_methods_get_looks_by_rule():
+    methods = {"ebab": "ebab", "ebab-bins-10": "ebab", "ebab-bins-100": "ebab", "knn": "knn", "mine": "other"}
+    looks = style.estimator_looks(methods)
+    assert [looks[name].label for name in methods] == [
+        "EBAB", "EBAB (ebab-bins-10)", "EBAB (ebab-bins-100)", "knn", "other (mine)",
+    ]  # fmt: skip
+    assert len({(look.colour, look.marker) for look in looks.values()}) == len(methods)
+
+
+@pytest.mark.parametrize("seen", [None, DEUTERANOPIA, PROTANOPIA], ids=["all cones", "deuteranopia", "protanopia"])
+def test_methods_and_layers_are_apart_for_colour_blind_readers(seen):
+    methods = list(style.estimator_looks({method: method for method in METHODS}).values())
+    for looks, least in ((methods, 12), (list(style.layer_looks(6).values()), 8)):
+        for one, other in itertools.combinations(looks, 2):
+            assert np.linalg.norm(lab(one.colour, seen) - lab(other.colour, seen)) > least, (one.label, other.label)
+    # Thin lines on white need contrast.
+    assert all(lab(look.colour)[0] < 72 for look in style.layer_looks(12).values())
 
 
 def test_estimator_labels():

@@ -39,11 +39,13 @@ RESULTS = f"results/{study.name}"
 WEIGHTS = f"{RESULTS}/weights/{{run}}/{{block}}.h5"
 ACTIVATIONS = f"{RESULTS}/activations/{{run}}/{{block}}.h5"
 LAYERS = f"{RESULTS}/activations/{{run}}/{{block}}.layers.parquet"
+DISTRIBUTIONS = f"{RESULTS}/activations/{{run}}/{{block}}.distributions.parquet"
 INFORMATION = f"{RESULTS}/information/{{run}}/{{block}}/{{estimator}}.parquet"
 TABLES = {
     "training": f"{RESULTS}/tables/training.parquet",
     "layers": f"{RESULTS}/tables/layers.parquet",
     "information": f"{RESULTS}/tables/information.parquet",
+    "distributions": f"{RESULTS}/tables/distributions.parquet",
     "compression": f"{RESULTS}/tables/compression.csv",
     "compression_summary": f"{RESULTS}/tables/compression_summary.csv",
     "correlation": f"{RESULTS}/tables/correlation.csv",
@@ -153,6 +155,15 @@ def estimator_module(name):
     )
 
 
+def first_binning_estimators():
+    """The first estimator of each method that sorts activity into bins, by name."""
+    first = {}
+    for name, estimator in study.estimators.items():
+        if METHODS[estimator.method].bins is not None:
+            first.setdefault(estimator.method, name)
+    return {name: study.estimators[name] for name in first.values()}
+
+
 def dataset_files(wildcards):
     """The files that the run's data set is read from; none for those that are generated."""
     run = study.runs[wildcards.run]
@@ -193,6 +204,36 @@ def in_report(name):
         category="Tables",
         labels={"table": name},
     )
+
+
+def figure_of(wildcards):
+    """What the figure's module says about itself."""
+    return FIGURES[FIGURE_FILES[wildcards.figure][0]]
+
+
+def figure_options(wildcards):
+    """The options of the command that draws the figure; of the settings of the statistics those that it uses."""
+    figure, estimator = figure_of(wildcards), FIGURE_FILES[wildcards.figure][1]
+    values = {"confidence": study.confidence, "measure": study.primary_measure}
+    used = {"name": figure.name, **{name: values[name] for name in figure.settings}}
+    if estimator:
+        used["estimator"] = estimator
+    return [f"--{name}={value}" for name, value in used.items()]
+
+
+def figure_labels(wildcards):
+    """By what the report lists the figure."""
+    figure, estimator = figure_of(wildcards), FIGURE_FILES[wildcards.figure][1]
+    return {
+        "figure": figure.title,
+        "estimator": estimator or "–",
+        "in the paper": figure.paper or "–",
+    }
+
+
+def finished_text(path):
+    """The content of a small file of results; empty if it is not made yet."""
+    return Path(path).read_text(encoding="utf-8") if Path(path).is_file() else ""
 
 
 def targets():

@@ -1,17 +1,16 @@
 rule figure:
     input:
-        lambda wildcards: [
-            table(name) for name in FIGURES[FIGURE_FILES[wildcards.figure][0]].tables
-        ],
+        lambda wildcards: [table(name) for name in figure_of(wildcards).tables],
     output:
         svg=report(
             f"{RESULTS}/figures/{{figure}}.svg",
             caption="../report/figure.rst",
             category="Figures",
-            labels=lambda wildcards: {"figure": wildcards.figure},
+            labels=figure_labels,
         ),
         png=f"{RESULTS}/figures/{{figure}}.png",
         pdf=f"{RESULTS}/figures/{{figure}}.pdf",
+        caption=f"{RESULTS}/figures/{{figure}}.rst",
     log:
         f"{LOG}/figures/{{figure}}.log",
     benchmark:
@@ -21,21 +20,19 @@ rule figure:
     threads: 1
     resources:
         **memory_and_time(
-            lambda wildcards, threads: need.drawing(
-                study, FIGURES[FIGURE_FILES[wildcards.figure][0]].tables
-            )
+            lambda wildcards, threads: need.drawing(study, figure_of(wildcards).tables)
         ),
     params:
         code=lambda wildcards: code(
-            "figures:figure", None, f"figures.{FIGURE_FILES[wildcards.figure][0]}:draw"
+            "figures:figure", None, f"figures.{figure_of(wildcards).name}:draw"
         ),
-        name=lambda wildcards: FIGURE_FILES[wildcards.figure][0],
-        estimator=lambda wildcards: [
-            f"--estimator={name}"
-            for name in FIGURE_FILES[wildcards.figure][1:]
-            if name
+        options=figure_options,
+        declared=lambda wildcards: [
+            figure_of(wildcards).title,
+            figure_of(wildcards).caption,
+            figure_of(wildcards).paper,
         ],
-        caption=lambda wildcards: FIGURES[FIGURE_FILES[wildcards.figure][0]].caption,
+        # Read when the report is made; what depends on an output is not compared with the last run.
+        caption=lambda wildcards, output: finished_text(output.caption),
     shell:
-        "python -m infoplane figure --name {params.name} {params.estimator} "
-        "--tables {input} --output {output} > {log} 2>&1"
+        "python -m infoplane figure {params.options} --tables {input} --output {output} > {log} 2>&1"

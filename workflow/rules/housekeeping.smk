@@ -4,11 +4,12 @@ NEEDED = [
     *of_all_runs(str(Path(WEIGHTS).with_suffix(".checkpoint"))),
     *of_all_runs(ACTIVATIONS),
     *of_all_runs(LAYERS),
+    *of_all_runs(DISTRIBUTIONS),
     *of_all_runs(INFORMATION, estimator=study.estimators),
     *expand(
         f"{RESULTS}/figures/{{file}}.{{ending}}",
         file=FIGURE_FILES,
-        ending=["svg", "png", "pdf"],
+        ending=["svg", "png", "pdf", "rst"],
     ),
 ]
 

@@ -2,10 +2,13 @@
 
 A figure is a module in this folder that defines `draw`. It declares, as literal constants at its top,
 
-- TABLES: the names of the tables that it reads (training, information, layers, compression, compression_summary,
-  correlation);
-- TITLE and CAPTION: what it shows, the caption in reStructuredText;
-- PER_ESTIMATOR = True if one figure is made for every estimator; `draw` then takes `estimator`, its name.
+- TABLES: the names of the tables that it reads;
+- TITLE and CAPTION: what it shows, the caption in reStructuredText, in which {confidence} stands for the level of the
+  intervals and {measure} for the definition of the measure of compression, as the study sets them;
+- PER_ESTIMATOR = True if one figure is made for every estimator; `draw` then takes `estimator`, its name;
+- SETTINGS, if it uses settings of the statistics: "confidence" (0.95) or "measure" (of compression: drop, balance or
+  final), which `draw` then takes under these names;
+- PAPER, if it corresponds to a figure of Chelombiev, Houghton & O'Donnell (2019): which.
 
 `draw(tables)` takes the tables by name and returns a matplotlib Figure. To add a figure, add such a module; there
 is no list to extend. Importing this package reads the declarations from the source and imports neither matplotlib
@@ -28,10 +31,31 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-TABLES = ("training", "information", "layers", "compression", "compression_summary", "correlation")
-FORMATS = ("svg", "png", "pdf")
+TABLES = (
+    "training",
+    "information",
+    "layers",
+    "distributions",
+    "compression",
+    "compression_summary",
+    "correlation",
+    "effects",
+    "variance_components",
+    "seeds_needed",
+    "phases",
+)
+FORMATS = ("svg", "png", "pdf", "rst")
+SETTINGS = ("confidence", "measure")
 
-_DECLARATIONS: Mapping[str, type] = {"TABLES": tuple, "TITLE": str, "CAPTION": str, "PER_ESTIMATOR": bool}
+# Of each declaration its type, and its value where it may be left out.
+_DECLARATIONS: Mapping[str, tuple[type, Any]] = {
+    "TABLES": (tuple, None),
+    "TITLE": (str, None),
+    "CAPTION": (str, None),
+    "PER_ESTIMATOR": (bool, False),
+    "SETTINGS": (tuple, ()),
+    "PAPER": (str, ""),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +67,19 @@ class Declaration:
     title: str
     caption: str
     per_estimator: bool
+    settings: tuple[str, ...]
+    paper: str
 
 
 def declaration(name: str, source: str) -> Declaration | None:
     """What the source of a figure's module declares; None if it does not define `draw`, so is no figure.
 
-    Raises InfoplaneError if a declaration is missing, is not a literal or names an unknown table.
+    Raises InfoplaneError if a declaration is missing, is not a literal or names an unknown table or setting.
     """
     body = ast.parse(source).body
     if not any(isinstance(statement, ast.FunctionDef) and statement.name == "draw" for statement in body):
         return None
-    values: dict[str, Any] = {"PER_ESTIMATOR": False}
+    values: dict[str, Any] = {key: value for key, (_, value) in _DECLARATIONS.items()}
     for statement in body:
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
             key = statement.targets[0].id
@@ -62,13 +88,22 @@ def declaration(name: str, source: str) -> Declaration | None:
                     values[key] = ast.literal_eval(statement.value)
                 except ValueError:
                     raise InfoplaneError(f"{key} of the figure {name} must be a literal constant.") from None
-    for key, kind in _DECLARATIONS.items():
-        if not isinstance(values.get(key), kind):
+    for key, (kind, _) in _DECLARATIONS.items():
+        if not isinstance(values[key], kind):
             raise InfoplaneError(f"The figure {name} must declare {key}, a literal {kind.__name__}.")
-    unknown = [table for table in values["TABLES"] if table not in TABLES]
-    if unknown:
-        raise InfoplaneError(f"The figure {name} reads the table {unknown[0]!r}; there are {', '.join(TABLES)}.")
-    return Declaration(name, values["TABLES"], values["TITLE"], values["CAPTION"], values["PER_ESTIMATOR"])
+    for key, known, verb in (("TABLES", TABLES, "reads the table"), ("SETTINGS", SETTINGS, "takes the setting")):
+        unknown = [value for value in values[key] if value not in known]
+        if unknown:
+            raise InfoplaneError(f"The figure {name} {verb} {unknown[0]!r}; there are {', '.join(known)}.")
+    return Declaration(
+        name,
+        values["TABLES"],
+        values["TITLE"],
+        values["CAPTION"],
+        values["PER_ESTIMATOR"],
+        values["SETTINGS"],
+        values["PAPER"],
+    )
 
 
 def _discover(folder: Path) -> dict[str, Declaration]:
@@ -80,11 +115,12 @@ FIGURES: Mapping[str, Declaration] = MappingProxyType(_discover(Path(__file__).p
 """Every figure by name."""
 
 
-def draw(name: str, tables: Mapping[str, pd.DataFrame], *, estimator: str | None = None) -> Figure:
+def draw(name: str, tables: Mapping[str, pd.DataFrame], *, estimator: str | None = None, **settings: Any) -> Figure:
     """Draw one figure in the style of all figures; `estimator` for those that are made per estimator.
 
-    Raises InfoplaneError for an unknown figure, a table that is missing, or an estimator that is missing,
-    superfluous or not in the tables.
+    `settings` are those that the figure declares; one that is left out has the default of the figure's `draw`.
+    Raises InfoplaneError for an unknown figure, a table that is missing, a setting that the figure does not take,
+    or an estimator that is missing, superfluous or not in the tables.
     """
     from infoplane.figures import style
 
@@ -96,30 +132,45 @@ def draw(name: str, tables: Mapping[str, pd.DataFrame], *, estimator: str | None
         raise InfoplaneError(f"The figure {name} needs the table {missing[0]!r}; given are {', '.join(tables)}.")
     if figure.per_estimator != (estimator is not None):
         raise InfoplaneError(f"The figure {name} takes {'an' if figure.per_estimator else 'no'} estimator.")
+    unknown = [setting for setting in settings if setting not in figure.settings]
+    if unknown:
+        raise InfoplaneError(f"The figure {name} does not take the setting {unknown[0]!r}.")
     module = importlib.import_module(f"{__name__}.{name}")
+    named = settings if estimator is None else {**settings, "estimator": estimator}
     with style.context():
-        drawn: Figure = module.draw(tables) if estimator is None else module.draw(tables, estimator=estimator)
+        drawn: Figure = module.draw(tables, **named)
     return drawn
 
 
 def render(
-    name: str, tables: Mapping[str, pd.DataFrame], outputs: Sequence[Path], *, estimator: str | None = None
+    name: str,
+    tables: Mapping[str, pd.DataFrame],
+    outputs: Sequence[Path],
+    *,
+    estimator: str | None = None,
+    **settings: Any,
 ) -> None:
-    """Draw one figure and write it to every path of `outputs`, whose endings (.svg, .png, .pdf) say in which form.
+    """Draw one figure and write it to every path of `outputs`, whose endings say in which form.
 
-    Equal tables give equal bytes: no date is written and the identifiers in SVG have a fixed salt. Text in SVG is
-    paths, so that it looks the same without our fonts; PDF embeds the font and keeps text as text. Raises what
-    `draw` raises, and InfoplaneError for another ending.
+    The forms are .svg, .png, .pdf, and .rst for the caption with the settings behind the figure. Equal tables give
+    equal bytes: no date is written and the identifiers in SVG have a fixed salt. Text in SVG is paths, so that it
+    looks the same without our fonts; PDF embeds the font and keeps text as text. Raises what `draw` raises, and
+    InfoplaneError for another ending.
     """
     from infoplane.figures import style
+    from infoplane.figures.captions import caption
     from infoplane.storage import replacing
 
     for path in outputs:
         if path.suffix[1:] not in FORMATS:
             raise InfoplaneError(f"{path}: a figure is written as {', '.join(FORMATS)}, not as {path.suffix!r}.")
-    figure = draw(name, tables, estimator=estimator)
+    figure = draw(name, tables, estimator=estimator, **settings)
+    dates: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
     for path in outputs:
         kind = path.suffix[1:]
-        dates: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[kind]
         with style.context(), replacing(path) as temporary:
-            figure.savefig(temporary, format=kind, metadata={"Title": FIGURES[name].title, **dates})
+            if kind == "rst":
+                text = caption(FIGURES[name], tables, estimator=estimator, **settings)
+                temporary.write_text(text, encoding="utf-8")
+            else:
+                figure.savefig(temporary, format=kind, metadata={"Title": FIGURES[name].title, **dates[kind]})

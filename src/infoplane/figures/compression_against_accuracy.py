@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
 from infoplane.figures import selection, style
+from infoplane.figures.measures import MEASURES, percent
 from infoplane.figures.panels import Section, marker_handles, page, say
 from infoplane.statistics.correlation import POOLED, poolable
 from infoplane.statistics.frames import settings_of_runs
@@ -19,76 +20,86 @@ from infoplane.statistics.frames import settings_of_runs
 TABLES = ("compression", "correlation")
 TITLE = "Compression against test accuracy"
 CAPTION = """\
-**Compression against test accuracy**, one panel per layer, one point per seed. Compression is the drop of
-:math:`I(T;X)`: from its largest value to the mean of the last recorded tenth of the epochs, relative to the largest
-value. Above: the values; below: the same seeds with each run's means taken off, so that differences between runs do not
-pose as a correlation, with the regression line and its 95 % band. The panels below give Pearson's r with the run as a
-factor, its 95 % interval (Fisher's z), Spearman's ρ of the ranks within the runs, and two-sided p values that are not
-corrected for the number of layers. Diverged seeds are left out, and from the lower panels runs whose compression does
-not vary or which stay at the ceiling :math:`H(X)`.
+**Compression against test accuracy**, one panel per layer, one point per seed. {measure} Above: the values; below: the
+same seeds with each run's means taken off, so that differences between runs do not pose as a correlation, with the
+regression line and its {confidence} band. The panels below give Pearson's r with the run as a factor, its {confidence}
+interval (Fisher's z), Spearman's ρ of the ranks within the runs, and for both the two-sided p value by permutation of
+seeds, corrected for the number of layers (Holm). Diverged seeds are left out, and from the lower panels runs whose
+compression does not vary or which stay at the ceiling :math:`H(X)`. Where compression hardly varies the axis still
+spans 0.1. For an estimator that bounds the information, of the upper bound; the table correlation has both.
 """
 PER_ESTIMATOR = True
+SETTINGS = ("confidence", "measure")
 
-_MEASURE, _GENERALISATION = "drop", "test_accuracy"
+_GENERALISATION = "test_accuracy"
+
+# The least width of an axis of compression: a layer that does not compress must not look as if it did.
+_LEAST_WIDTH = 0.1
 
 
-def draw(tables: Mapping[str, pd.DataFrame], estimator: str = "ebab") -> Figure:
-    """For each bound, one panel per layer with the values, then one with the values centred within their run."""
+def draw(
+    tables: Mapping[str, pd.DataFrame], *, estimator: str = "ebab", confidence: float = 0.95, measure: str = "drop"
+) -> Figure:
+    """One panel per layer with the values, then one with the values centred within their run."""
     table = selection.of_estimator(tables["compression"], estimator)
+    bound = selection.bounds(table)[0]
+    table = table[table["bound"] == bound]
     correlation = selection.of_estimator(tables["correlation"], estimator)
     looks = style.run_looks(settings_of_runs(table))
     layers = style.layer_looks(int(table["n_layers"].max()))
-    bounds = selection.bounds(table)
-    panels = [look.label for look in layers.values()]
-    sections = []
-    for bound in bounds:
-        name = style.bound_label(bound)
-        sections.append(
-            Section(panels, ", ".join(filter(None, ["Every seed", name])), "drop of $I(T;X)$", "test accuracy")
-        )
-        sections.append(
-            Section(
-                panels,
-                ", ".join(filter(None, ["Relative to the run's means", name])),
-                "drop of $I(T;X)$ − mean of the run",
-                "test accuracy − mean of the run",
-            )
-        )
+    kept = table[~table["diverged"] & table[measure].notna()]
+    of_layer = {layer: kept[kept["layer"] == layer] for layer in layers}
+    pools = {layer: _centred(poolable(part, measure, _GENERALISATION), measure) for layer, part in of_layer.items()}
+    label = MEASURES[measure].label
+    counted = [
+        f"{look.label}: {len(pools[layer])} seeds, {pools[layer]['run'].nunique()} runs"
+        if len(pools[layer])
+        else look.label
+        for layer, look in layers.items()
+    ]
     result = page(
-        f"{TITLE}: {selection.label(table)}",
-        sections,
-        footer=f"{selection.assumption_note(table)} Every point is a seed; {selection.seeds_note(table)} "
-        "r, ρ: Pearson's and Spearman's correlation with the run as a factor; p not corrected for the layers.",
+        ", ".join(filter(None, [f"{TITLE}: {selection.label(table)}", style.bound_label(bound)])),
+        [
+            Section([look.label for look in layers.values()], "Every seed", label, "test accuracy"),
+            Section(
+                counted, "Relative to the run's means", f"{label} − mean of the run", "test accuracy − mean of the run"
+            ),
+        ],
+        footer=f"{selection.assumption_note(table)} Every point is a seed; {selection.seeds_note(table)} r, ρ: "
+        f"Pearson's and Spearman's correlation with the run as a factor, r with its {percent(confidence)} interval; "
+        "p: by permutation, corrected for the layers (Holm).",
         columns=3,
         height=1.4,
         share_x=False,
         left=0.55,
         legend=marker_handles(looks.values()),
     )
-    kept = table[~table["diverged"]]
-    for index, bound in enumerate(bounds):
-        of_bound = kept[kept["bound"] == bound]
-        limits = selection.span(of_bound[_GENERALISATION])
-        extent = 0.0
-        for layer, above, below in zip(layers, result.axes[2 * index], result.axes[2 * index + 1], strict=True):
-            part = of_bound[(of_bound["layer"] == layer) & of_bound[_MEASURE].notna()]
-            above.set_ylim(*limits)
-            if part.empty:
-                say(above, "no seed can be measured")
-            for run, look in looks.items():
-                seeds = part[part["run"] == run]
-                _points(above, seeds[_MEASURE], seeds[_GENERALISATION], look)
-            above.set_xlim(*selection.span(part[_MEASURE]))
-            above.xaxis.set_major_locator(MaxNLocator(5))
-            pool = _centred(poolable(part, _MEASURE, _GENERALISATION))
-            _draw_centred(below, pool, looks, _pooled(correlation, layer, bound))
-            extent = max(extent, float(pool[_GENERALISATION].abs().max()) if len(pool) else 0.0)
-        # The lower panels share one scale of accuracy, with room for two lines of text above the points.
-        extent = extent or 0.01
-        for axis in result.axes[2 * index + 1]:
-            axis.set_ylim(-1.12 * extent, 1.75 * extent)
-            axis.yaxis.set_major_locator(MaxNLocator(4))
+    # All panels of a block share one scale of accuracy; the lower has room for two lines of text above the points.
+    limits = selection.span(kept[_GENERALISATION])
+    extent = (
+        max((float(pool[_GENERALISATION].abs().max()) for pool in pools.values() if len(pool)), default=0.0) or 0.01
+    )
+    for (layer, part), above, below in zip(of_layer.items(), *result.axes, strict=True):
+        above.set_ylim(*limits)
+        if part.empty:
+            say(above, "no seed can be measured")
+        for run, look in looks.items():
+            seeds = part[part["run"] == run]
+            _points(above, seeds[measure], seeds[_GENERALISATION], look)
+        above.set_xlim(*_wide(part[measure]))
+        above.xaxis.set_major_locator(MaxNLocator(5))
+        row = _pooled(correlation, layer, bound, measure)
+        _draw_centred(below, pools[layer], measure, looks, row, confidence)
+        below.set_ylim(-1.12 * extent, 1.75 * extent)
+        below.yaxis.set_major_locator(MaxNLocator(4))
     return result.figure
+
+
+def _wide(values: Iterable[float]) -> tuple[float, float]:
+    """Limits that hold all values and are at least `_LEAST_WIDTH` apart."""
+    low, high = selection.span(values)
+    more = max(0.0, _LEAST_WIDTH - (high - low)) / 2
+    return low - more, high + more
 
 
 def _points(axis: Axes, x: pd.Series, y: pd.Series, look: style.Look) -> None:
@@ -96,12 +107,12 @@ def _points(axis: Axes, x: pd.Series, y: pd.Series, look: style.Look) -> None:
     axis.scatter(x, y, s=size, marker=look.marker, color=look.colour, edgecolor="white", linewidth=0.35, zorder=3)
 
 
-def _pooled(correlation: pd.DataFrame, layer: int, bound: str) -> pd.Series | None:
+def _pooled(correlation: pd.DataFrame, layer: int, bound: str, measure: str) -> pd.Series | None:
     """The correlation pooled over runs, or that of the only run."""
     chosen = correlation[
         (correlation["layer"] == layer)
         & (correlation["bound"] == bound)
-        & (correlation["measure"] == _MEASURE)
+        & (correlation["measure"] == measure)
         & (correlation["generalisation"] == _GENERALISATION)
     ]
     pooled = chosen[chosen["run"] == POOLED]
@@ -109,20 +120,26 @@ def _pooled(correlation: pd.DataFrame, layer: int, bound: str) -> pd.Series | No
     return rows.iloc[0] if len(rows) == 1 else None
 
 
-def _centred(pool: pd.DataFrame) -> pd.DataFrame:
+def _centred(pool: pd.DataFrame, measure: str) -> pd.DataFrame:
     """Each run's means taken off."""
-    columns = [_MEASURE, _GENERALISATION]
+    columns = [measure, _GENERALISATION]
     return pool[["run"]].join(pool[columns] - pool.groupby("run", observed=True)[columns].transform("mean"))
 
 
-def _draw_centred(axis: Axes, pool: pd.DataFrame, looks: Mapping[str, style.Look], row: pd.Series | None) -> None:
+def _draw_centred(
+    axis: Axes,
+    pool: pd.DataFrame,
+    measure: str,
+    looks: Mapping[str, style.Look],
+    row: pd.Series | None,
+    confidence: float,
+) -> None:
     """The points of one layer with each run's means taken off, the regression and its numbers."""
-    x, y = pool[_MEASURE], pool[_GENERALISATION]
+    x, y = pool[measure], pool[_GENERALISATION]
     for run, look in looks.items():
         of_run = pool["run"] == run
         _points(axis, x[of_run], y[of_run], look)
-    low, high = selection.span([*x, *(-x)])
-    axis.set_xlim(low, high)
+    axis.set_xlim(*_wide([*x, *(-x)]))
     axis.xaxis.set_major_locator(MaxNLocator(5))
     if row is None or row["status"] != "ok":
         reason = "runs of different depth are not pooled" if row is None else str(row["status"])
@@ -131,8 +148,8 @@ def _draw_centred(axis: Axes, pool: pd.DataFrame, looks: Mapping[str, style.Look
     # The line through the means; the errors of its slope follow from r and its degrees of freedom.
     r, freedom = float(row["pearson_r"]), int(row["degrees_of_freedom"])
     ratio = float(np.sqrt((y**2).sum() / (x**2).sum()))
-    error = stats.t.ppf(0.975, freedom) * ratio * np.sqrt(max(1 - r * r, 0.0) / freedom)
-    ends = np.array([low, 0.0, high])
+    error = stats.t.ppf(0.5 + confidence / 2, freedom) * ratio * np.sqrt(max(1 - r * r, 0.0) / freedom)
+    ends = np.array([x.min(), 0.0, x.max()])
     axis.fill_between(
         ends,
         r * ratio * ends - error * np.abs(ends),
@@ -143,11 +160,8 @@ def _draw_centred(axis: Axes, pool: pd.DataFrame, looks: Mapping[str, style.Look
         zorder=1,
     )
     axis.plot(ends, r * ratio * ends, color=style.INK, linewidth=1.0, zorder=2)
-    lower, upper = float(row["pearson_lower"]), float(row["pearson_upper"])
+    interval = f"[{selection.number(float(row['pearson_lower']))}, {selection.number(float(row['pearson_upper']))}]"
+    r_p, rho_p = (selection.p_text(float(row[f"{name}_holm_p"])) for name in ("pearson", "spearman"))
     rho = selection.number(float(row["spearman_rho"]))
-    p_values = [selection.p_text(float(row[name])) for name in ("pearson_p", "spearman_p")]
-    text = (
-        f"r = {selection.number(r)} [{selection.number(lower)}, {selection.number(upper)}], {p_values[0]}\n"
-        f"ρ = {rho}, {p_values[1]}; {row['n']} seeds, {row['n_runs']} runs"
-    )
+    text = f"r = {selection.number(r)} {interval}, corrected {r_p}\nρ = {rho}, corrected {rho_p}"
     axis.text(0.03, 0.97, text, transform=axis.transAxes, va="top", fontsize=style.SMALL, linespacing=1.3)

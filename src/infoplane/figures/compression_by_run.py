@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from infoplane.figures import selection, style
+from infoplane.figures.measures import MEASURES, percent
 from infoplane.figures.panels import Section, page
 from infoplane.statistics.frames import settings_of_runs
 
@@ -17,23 +18,24 @@ TITLE = "Compression by activation function and layer"
 CAPTION = """\
 **Compression by activation function and layer**, one panel per layer, one row per run. Every point is a seed; hollow
 points are seeds whose layer stays at the ceiling :math:`H(X)` during the whole training and so cannot show compression.
-Bars are the means over seeds with their 95 % intervals (Student's t). Compression is the drop of :math:`I(T;X)`: from
-its largest value to the mean of the last recorded tenth of the epochs, relative to the largest value. Diverged seeds
-are left out.
+Bars are the means over seeds with their {confidence} intervals (Student's t). {measure} Diverged seeds are left out.
 """
 PER_ESTIMATOR = True
+SETTINGS = ("confidence", "measure")
 
 
-def draw(tables: Mapping[str, pd.DataFrame], estimator: str = "ebab") -> Figure:
+def draw(
+    tables: Mapping[str, pd.DataFrame], *, estimator: str = "ebab", confidence: float = 0.95, measure: str = "drop"
+) -> Figure:
     """One panel per layer, for each bound of the estimator."""
     table = selection.of_estimator(tables["compression"], estimator)
     summary = selection.of_estimator(tables["compression_summary"], estimator)
-    summary = summary[summary["measure"] == "drop"]
+    summary = summary[summary["measure"] == measure]
     looks = style.run_looks(settings_of_runs(table))
     layers = style.layer_looks(int(table["n_layers"].max()))
     bounds = selection.bounds(table)
     rows = {run: len(looks) - 1 - index for index, run in enumerate(looks)}
-    kept = table[~table["diverged"] & table["drop"].notna()]
+    kept = table[~table["diverged"] & table[measure].notna()]
     letters = max(len(look.label) for look in looks.values())
 
     result = page(
@@ -42,17 +44,17 @@ def draw(tables: Mapping[str, pd.DataFrame], estimator: str = "ebab") -> Figure:
             Section(
                 [look.label for look in layers.values()],
                 style.bound_label(bound).capitalize(),
-                "drop of $I(T;X)$, share of its largest value",
+                MEASURES[measure].axis,
             )
             for bound in bounds
         ],
         footer=f"{selection.assumption_note(table)} Points: seeds (hollow: always at the ceiling H(X)); "
-        f"bars: mean with its 95 % interval; {selection.seeds_note(table)}",
+        f"bars: mean with its {percent(confidence)} interval; {selection.seeds_note(table)}",
         columns=3,
         height=0.14 * len(looks) + 0.15,
         left=0.25 + 0.048 * letters,
     )
-    limits = selection.span([0.0, *kept["drop"], *summary["lower"], *summary["upper"]], margin=0.04)
+    limits = selection.span([0.0, *kept[measure], *summary["lower"], *summary["upper"]], margin=0.04)
     random = np.random.default_rng(0)  # only spreads the points across their row
     for bound, axes in zip(bounds, result.axes, strict=True):
         for layer, axis in zip(layers, axes, strict=True):
@@ -62,7 +64,7 @@ def draw(tables: Mapping[str, pd.DataFrame], estimator: str = "ebab") -> Figure:
                 ceiling = part["at_ceiling"].to_numpy(dtype=np.bool_)
                 for chosen, face in ((~ceiling, look.colour), (ceiling, "white")):
                     axis.scatter(
-                        part["drop"][chosen],
+                        part[measure][chosen],
                         height[chosen],
                         s=9,
                         marker=look.marker,

@@ -1,31 +1,114 @@
-"""Curves over epochs: the mean over seeds with its 95 % band."""
+"""Curves over epochs: the mean over seeds with the band of its interval."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 
+from infoplane.figures import selection, style
+from infoplane.figures.labels import number_curves
+from infoplane.figures.measures import percent
+from infoplane.figures.panels import Section, line_handles, page, say
 from infoplane.figures.style import Look
 from infoplane.statistics import mean_intervals
 
-
-def over_epochs(table: pd.DataFrame, by: Sequence[str], column: str) -> pd.DataFrame:
-    """Mean and t interval of `column` over seeds, for each group of `by` and every epoch, ascending in epoch."""
-    return mean_intervals(table, [*by, "epoch"], column).sort_values("epoch", kind="stable", ignore_index=True)
+# Room for the layers' numbers to the right of a panel, and of the page, in inches.
+GAP, RIGHT = 0.28, 0.26
 
 
-def draw_curve(
-    axis: Axes, table: pd.DataFrame, look: Look, *, band: bool = True, width: float = 1.1, order: float = 3
-) -> None:
-    """One curve of `over_epochs`; no band where there is one seed. Set a logarithmic axis before."""
+def over_epochs(
+    table: pd.DataFrame, by: Sequence[str], column: str, *, confidence: float, geometric: bool = False
+) -> pd.DataFrame:
+    """Mean and t interval of `column` over seeds, for each group of `by` and every epoch, ascending in epoch.
+
+    `geometric`: the mean and interval of the logarithms of the positive values, as values again.
+    """
+    if geometric:
+        table = table[table[column] > 0]
+        table = table.assign(**{column: np.log(table[column])})
+    curves = mean_intervals(table, [*by, "epoch"], column, confidence=confidence)
+    if geometric:
+        curves[["mean", "lower", "upper"]] = np.exp(curves[["mean", "lower", "upper"]])
+    return curves.sort_values("epoch", kind="stable", ignore_index=True)
+
+
+def draw_curve(axis: Axes, table: pd.DataFrame, look: Look) -> None:
+    """One curve of `over_epochs`; no band where there is one seed."""
     epochs = table["epoch"].to_numpy()
-    if band and table["lower"].notna().any():
-        lower, upper = table["lower"].to_numpy(), table["upper"].to_numpy()
-        if axis.get_yscale() == "log":
-            # An interval that reaches zero goes out of the panel, but not to minus infinity at once.
-            lower = np.maximum(lower, 0.02 * table["mean"].to_numpy())
-        axis.fill_between(epochs, lower, upper, color=look.colour, alpha=0.22, linewidth=0, zorder=order - 1)
-    axis.plot(epochs, table["mean"], color=look.colour, linestyle=look.dashes, linewidth=width, zorder=order)
+    if table["lower"].notna().any():
+        axis.fill_between(epochs, table["lower"], table["upper"], color=look.colour, alpha=0.2, linewidth=0, zorder=2)
+    axis.plot(epochs, table["mean"], color=look.colour, linestyle=look.dashes, zorder=3)
+
+
+def draw_layers(axis: Axes, table: pd.DataFrame, looks: Mapping[int, Look]) -> None:
+    """The curve of every layer of one run, with its number at the end. Set the limits of the axis before."""
+    ends = {}
+    for layer, look in looks.items():
+        curve = table[table["layer"] == layer]
+        draw_curve(axis, curve, look)
+        if len(curve):
+            ends[layer] = float(curve["mean"].iloc[-1])
+    number_curves(axis, ends)
+
+
+def log_axis(axis: Axes, values: pd.Series) -> None:
+    """Make the y axis logarithmic, with room for all positive values and plain numbers as its labels."""
+    axis.set_yscale("log")
+    positive = values[np.isfinite(values) & (values > 0)]
+    axis.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axis.yaxis.set_minor_locator(NullLocator())
+    if not len(positive):
+        return
+    low, high = float(positive.min()), float(positive.max())
+    steps = (1, 2, 5) if high / low < 30 else (1, 3) if high / low < 1000 else (1,)
+    axis.yaxis.set_major_locator(LogLocator(subs=steps, numticks=8))
+    axis.set_ylim(low / 1.4, high * 1.4)
+
+
+def page_of_layers(
+    title: str,
+    table: pd.DataFrame,
+    column: str,
+    training: pd.DataFrame,
+    *,
+    y_label: str,
+    confidence: float,
+    note: str = "",
+    empty: str = "all seeds diverged",
+    level: float | None = None,
+) -> Figure:
+    """A panel per run with the geometric mean of a positive `column` over seeds, for every layer.
+
+    `table` has the rows of the seeds that did not diverge; values that are not positive are left out. `level` draws a
+    line there; `note` ends the footer; `empty` stands in the panel of a run without values.
+    """
+    titles = selection.panel_titles(training)
+    looks = style.layer_looks(int(table["layer"].max()))
+    last = selection.last_epoch(table)
+    curves = over_epochs(table, ["run", "layer"], column, confidence=confidence, geometric=True)
+    result = page(
+        title,
+        [Section(list(titles.values()), "", "epoch", y_label)],
+        footer=f"Lines: geometric mean; bands: its {percent(confidence)} interval; {selection.seeds_note(training)} "
+        f"{note}",
+        height=1.2,
+        gap=GAP,
+        right=RIGHT,
+        legend=line_handles(looks.values()),
+    )
+    for run, axis in zip(titles, result.axes[0], strict=True):
+        style.epoch_axis(axis, last)
+        log_axis(axis, curves["mean"])
+        of_run = curves[curves["run"] == run]
+        if of_run.empty:
+            say(axis, empty)
+            continue
+        if level is not None:
+            axis.axhline(level, color=style.FAINT, linestyle=(0, (4, 2)), linewidth=0.8, zorder=1)
+        draw_layers(axis, of_run, looks)
+    return result.figure

@@ -13,12 +13,14 @@ from infoplane.statistics.frames import settings_of_runs
 
 TABLES = ("information", "training")
 TITLE = "Information plane by estimator"
+PAPER = "Figures 3 and 4"
 CAPTION = """\
-**Information plane by estimator**, for tanh and ReLU without a penalty where the study has them, else for its first two
-runs: the same networks, averaged over the same seeds, through every estimator and bound. :math:`I(T;Y)` against
-:math:`I(T;X)` of each layer at every recorded epoch, both in bits. Colour is the epoch on a logarithmic scale, the
-marker and the number show where a layer is at the last epoch. Dashed lines are the ceilings :math:`H(X)` and
-:math:`H(Y)`. The networks are deterministic, so that whatever differs between the panels of a block is the estimator's.
+**Information plane by estimator**, side by side for tanh and ReLU without a penalty where the study has them, else for
+its first two runs: the same networks, averaged over the same seeds, through every estimator and bound. :math:`I(T;Y)`
+against :math:`I(T;X)` of each layer at every recorded epoch, both in bits. Colour is the epoch on a logarithmic scale,
+the marker and the number show where a layer is at the last epoch. Dashed lines are the ceilings :math:`H(X)` and
+:math:`H(Y)`. The networks are deterministic, so that whatever differs between the panels of a column is the
+estimator's.
 """
 
 _WANTED = ("tanh", "relu")
@@ -31,10 +33,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Figure:
     runs = choose(settings)
     titles = {run: title.replace("\n", ", ") for run, title in selection.panel_titles(training).items()}
     table = information[information["run"].isin(runs)]
-    averaged = ["i_tx", "i_ty", "h_x", "h_y"]
-    keys = ["estimator", "bound", "run", "layer", "epoch"]
-    kept = selection.without_diverged(table, training)
-    means = kept.groupby(keys, sort=False, observed=True)[averaged].mean().reset_index()
+    means = planes.mean_over_seeds(table, training, ["estimator", "bound", "run", "layer", "epoch"])
     series = [
         (str(estimator), bound, selection.label(part))
         for estimator, part in table.groupby("estimator", sort=False, observed=True)
@@ -49,18 +48,27 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Figure:
     )
     result = page(
         TITLE,
-        [Section(panels, titles[run], planes.X_LABEL, planes.Y_LABEL) for run in runs],
+        [
+            Section(
+                [panel for panel in panels for _ in runs],
+                "",
+                planes.X_LABEL,
+                planes.Y_LABEL,
+                heads=[titles[run] for run in runs],
+            )
+        ],
         footer=f"{assumptions} Mean over {selection.seeds_note(training[training['run'].isin(runs)])}",
-        columns=len(series) if len(series) <= 4 else 3,
-        height=1.4,
+        columns=len(runs),
+        height=1.1,
         legend=planes.layer_handles(looks),
         last_epoch=last,
         beside_bar=[planes.ceiling_handle(table)],
     )
-    for run, axes in zip(runs, result.axes, strict=True):
-        for (estimator, bound, _), axis in zip(series, axes, strict=True):
+    axes = iter(result.axes[0])
+    for estimator, bound, _ in series:
+        for run in runs:
             part = means[(means["run"] == run) & (means["estimator"] == estimator) & (means["bound"] == bound)]
-            planes.draw_plane(axis, part, looks=looks, box=box, last=last, points_on_page=len(means))
+            planes.draw_plane(next(axes), part, looks=looks, box=box, last=last, points_on_page=len(means))
     return result.figure
 
 

@@ -9,63 +9,74 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from infoplane.figures import planes, selection, style
-from infoplane.figures.curves import draw_curve, over_epochs
+from infoplane.figures.curves import GAP, RIGHT, draw_layers, over_epochs
+from infoplane.figures.measures import percent
 from infoplane.figures.panels import Section, line_handles, page, say
 
 TABLES = ("information", "training")
 TITLE = "Information over epochs"
 CAPTION = """\
-**Information over epochs**, one panel per run: :math:`I(T;X)` (above) and :math:`I(T;Y)` (below) of each layer in bits.
-Lines are means over the seeds that did not diverge, bands their 95 % intervals (Student's t). The axis of epochs is
-logarithmic in epoch + 1, its labels are true epochs. Dashed grey lines are the ceilings :math:`H(X)` and :math:`H(Y)`.
-An estimator that bounds the information has panels for the upper and for the lower bound.
+**Information over epochs** for every run: :math:`I(T;X)` and :math:`I(T;Y)` of each layer in bits. Lines are means over
+the seeds that did not diverge, bands their {confidence} intervals (Student's t). The number at the end of a curve is
+the layer. The axis of epochs is logarithmic in epoch + 1, its labels are true epochs. Dashed grey lines are the
+ceilings :math:`H(X)` and :math:`H(Y)`: a layer that stays at :math:`H(X)` cannot show compression. For an estimator
+that bounds the information a run is a row, with panels for the upper and for the lower bound.
 """
 PER_ESTIMATOR = True
+SETTINGS = ("confidence",)
 
 
-def draw(tables: Mapping[str, pd.DataFrame], estimator: str = "ebab") -> Figure:
-    """One panel per run for each bound of I(T;X), then for each bound of I(T;Y)."""
+def draw(tables: Mapping[str, pd.DataFrame], *, estimator: str = "ebab", confidence: float = 0.95) -> Figure:
+    """I(T;X) of every run, then I(T;Y); with several bounds every run is a row, with a panel for each."""
     training = tables["training"]
     table = selection.of_estimator(tables["information"], estimator)
     kept = selection.without_diverged(table, training)
     titles = selection.panel_titles(training)
     looks = style.layer_looks(int(table["n_layers"].max()))
     last = selection.last_epoch(table)
-    h_x, h_y = selection.entropies(table)
     bounds = selection.bounds(table)
-    panels = list(titles.values())
-    # I(T;X) of every bound, then I(T;Y) of every bound.
-    blocks = [
-        (column, bound, ceiling, name, axis_label)
-        for column, ceiling, name, axis_label in (
-            ("i_tx", h_x, "Information about the input", planes.X_LABEL),
-            ("i_ty", h_y, "Information about the label", planes.Y_LABEL),
-        )
+    h_x, h_y = selection.entropies(table)
+    kinds = [
+        (column, bound, ceiling, ", ".join(filter(None, [label, style.bound_label(bound)])))
+        for column, ceiling, label in (("i_tx", h_x, planes.X_LABEL), ("i_ty", h_y, planes.Y_LABEL))
         for bound in bounds
     ]
+    one = len(bounds) == 1
+    if one:
+        sections = [
+            Section(list(titles.values()), name, "epoch", label)
+            for (*_, label), name in zip(
+                kinds, ("Information about the input", "Information about the label"), strict=True
+            )
+        ]
+    else:
+        rows = [text for title in titles.values() for text in (title, *[""] * (len(kinds) - 1))]
+        sections = [Section(rows, "", "epoch", "", heads=[label for *_, label in kinds])]
     result = page(
         f"{TITLE}: {selection.label(table)}",
-        [
-            Section(panels, ", ".join(filter(None, [name, style.bound_label(bound)])), "epoch", axis_label)
-            for _, bound, _, name, axis_label in blocks
-        ],
-        footer=f"{selection.assumption_note(table)} Lines: mean; bands: 95 % interval of the mean; "
+        sections,
+        footer=f"{selection.assumption_note(table)} Lines: mean; bands: {percent(confidence)} interval of the mean; "
         f"{selection.seeds_note(training)}",
-        height=1.15,
+        columns=None if one else len(kinds),
+        height=1.1 if one else 0.8,
+        share_y=one,
+        gap=GAP if one else 0.38,
+        right=RIGHT,
+        left=0.45 if one else 0.32,
         legend=[*line_handles(looks.values()), planes.ceiling_handle(table)],
     )
-    for (column, bound, ceiling, _, _), axes in zip(blocks, result.axes, strict=True):
-        curves = over_epochs(kept[kept["bound"] == bound], ["run", "layer"], column)
+    for index, (column, bound, ceiling, _) in enumerate(kinds):
+        axes = result.axes[index] if one else result.axes[0][index :: len(kinds)]
+        curves = over_epochs(kept[kept["bound"] == bound], ["run", "layer"], column, confidence=confidence)
         # Intervals of few seeds may reach beyond what is possible; the panels do not.
         largest = float(np.nanmax([ceiling, *curves["mean"]]))
         for run, axis in zip(titles, axes, strict=True):
             style.epoch_axis(axis, last)
             axis.set_ylim(-0.03 * ceiling, 1.06 * largest)
-            axis.set_yticks(planes.ticks(axis.get_ylim()[1]))
+            axis.set_yticks(planes.ticks(axis.get_ylim()[1]) if one or ceiling > 1.4 else [0, 0.5, 1])
             axis.axhline(ceiling, color=style.FAINT, linestyle=(0, (4, 2)), linewidth=0.8, zorder=1)
             of_run = curves[curves["run"] == run]
             if of_run.empty:
                 say(axis, "all seeds diverged")
-            for layer, look in looks.items():
-                draw_curve(axis, of_run[of_run["layer"] == layer], look)
+            draw_layers(axis, of_run, looks)
     return result.figure

@@ -12,6 +12,7 @@ from infoplane.figures.panels import Section, page
 
 TABLES = ("information", "training")
 TITLE = "Information plane"
+PAPER = "Figures 6 and 7"
 CAPTION = """\
 **Information plane of every run**, one panel per run: :math:`I(T;Y)` against :math:`I(T;X)` of each layer at every
 recorded epoch, both in bits, averaged over the seeds that did not diverge. Colour is the epoch on a logarithmic scale.
@@ -23,14 +24,11 @@ the number of seeds.
 PER_ESTIMATOR = True
 
 
-def draw(tables: Mapping[str, pd.DataFrame], estimator: str = "ebab") -> Figure:
+def draw(tables: Mapping[str, pd.DataFrame], *, estimator: str = "ebab") -> Figure:
     """One panel per run, one block of panels per bound of the estimator."""
     training = tables["training"]
     table = selection.of_estimator(tables["information"], estimator)
-    kept = selection.without_diverged(table, training)
-    averaged = ["i_tx", "i_ty", "h_x", "h_y"]
-    means = kept.groupby(["bound", "run", "layer", "epoch"], sort=False, observed=True)[averaged].mean().reset_index()
-
+    means = planes.mean_over_seeds(table, training, ["bound", "run", "layer", "epoch"])
     titles = selection.panel_titles(training)
     looks = style.layer_looks(int(table["n_layers"].max()))
     last = selection.last_epoch(table)
@@ -44,7 +42,7 @@ def draw(tables: Mapping[str, pd.DataFrame], estimator: str = "ebab") -> Figure:
             for bound in bounds
         ],
         footer=f"{selection.assumption_note(table)} Mean over {selection.seeds_note(training)}",
-        height=1.4,
+        height=1.4 if len(bounds) == 1 else 1.15,
         legend=planes.layer_handles(looks),
         last_epoch=last,
         beside_bar=[planes.ceiling_handle(table)],

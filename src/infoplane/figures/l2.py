@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from infoplane.figures import selection, style
+from infoplane.figures import planes, selection, style
+from infoplane.figures.measures import MEASURES, percent
 from infoplane.figures.panels import Section, line_handles, page, say
 from infoplane.figures.style import Look
 from infoplane.statistics import mean_intervals
@@ -19,17 +20,20 @@ from infoplane.statistics.frames import settings_of_runs
 TABLES = ("compression",)
 TITLE = "L2 penalty"
 CAPTION = """\
-**L2 penalty**, for every activation function that was trained with at least two penalties. Left: the drop of
-:math:`I(T;X)` of each layer, from its largest value to the mean of the last recorded tenth of the epochs, relative to
-the largest value. Middle: :math:`I(T;X)` of each layer at the end, in bits, and (black) the standard deviation of these
-values over the layers of a network: 0 if all layers carry the same information. Right: the difference of training
-and test accuracy at the end; every point is a seed. Markers are means over the seeds that did not diverge, bars their
-95 % intervals (Student's t). The penalties are spaced evenly, not to scale.
+**L2 penalty**, for every activation function that was trained with at least two penalties. Left: compression of each
+layer. {measure} Middle: :math:`I(T;X)` of each layer at the end, in bits, under the dashed ceiling :math:`H(X)`, and
+(black) the standard deviation of these values over the layers of a network: 0 if all layers carry the same
+information. Right: the difference of training and test accuracy at the end; every point is a seed. Markers are means
+over the seeds that did not diverge, bars their {confidence} intervals (Student's t). The penalties are spaced evenly,
+not to scale.
 """
 PER_ESTIMATOR = True
+SETTINGS = ("confidence", "measure")
 
 
-def draw(tables: Mapping[str, pd.DataFrame], estimator: str = "ebab") -> Figure:
+def draw(
+    tables: Mapping[str, pd.DataFrame], *, estimator: str = "ebab", confidence: float = 0.95, measure: str = "drop"
+) -> Figure:
     """Three panels per activation function with several penalties, for each bound of the estimator."""
     table = selection.of_estimator(tables["compression"], estimator)
     settings = settings_of_runs(table)
@@ -51,14 +55,14 @@ def draw(tables: Mapping[str, pd.DataFrame], estimator: str = "ebab") -> Figure:
     result = page(
         f"{TITLE}: {selection.label(table)}",
         sections or [Section([""])],
-        footer=f"{selection.assumption_note(table)} Markers: mean; bars: 95 % interval of the mean; "
+        footer=f"{selection.assumption_note(table)} Markers: mean; bars: {percent(confidence)} interval of the mean; "
         f"{selection.seeds_note(table[table['activation'].isin(swept)] if swept else table)}",
         columns=3,
         height=1.7,
         share_x=False,
         share_y=False,
         left=0.5,
-        legend=line_handles([*layers.values(), spread], markers=True),
+        legend=[*line_handles([*layers.values(), spread], markers=True), planes.input_ceiling_handle(table)],
     )
     if not blocks:
         say(result.axes[0][0], "no activation function of this study was trained with more than one L2 penalty")
@@ -68,15 +72,17 @@ def draw(tables: Mapping[str, pd.DataFrame], estimator: str = "ebab") -> Figure:
         part = kept[(kept["activation"] == activation) & (kept["bound"] == bound)]
         part = part.assign(position=part["l2"].map({l2: index for index, l2 in enumerate(swept[activation])}))
         for axis, column, label in zip(
-            axes, ("drop", "i_tx_end"), ("drop of $I(T;X)$", "$I(T;X)$ (bits)"), strict=False
+            axes, (measure, "i_tx_end"), (MEASURES[measure].label, planes.X_LABEL), strict=False
         ):
             for rank, (layer, look) in enumerate(layers.items()):
                 shift = 0.05 * (rank - (len(layers) - 1) / 2)
-                _draw_means(axis, part[part["layer"] == layer], column, look, shift)
+                _draw_means(axis, part[part["layer"] == layer], column, look, shift, confidence)
             axis.set_ylabel(label)
         # The spread is a property of a network: one value per seed.
         networks = part.groupby(["position", "seed"], observed=True)["i_tx_end"].std(ddof=0).reset_index(name="spread")
-        _draw_means(axes[1], networks, "spread", spread, 0.0)
+        _draw_means(axes[1], networks, "spread", spread, 0.0, confidence)
+        axes[1].axhline(selection.entropies(part)[0], color=style.FAINT, linestyle=(0, (4, 2)), linewidth=0.8, zorder=1)
+        axes[1].set_ylim(bottom=0.0)
         seeds = part.drop_duplicates(["run", "seed"])
         random = np.random.default_rng(0)  # only spreads the points across their column
         axes[2].scatter(
@@ -88,16 +94,18 @@ def draw(tables: Mapping[str, pd.DataFrame], estimator: str = "ebab") -> Figure:
             linewidth=0.3,
             zorder=2,
         )
-        _draw_means(axes[2], seeds, "accuracy_gap", Look(style.INK, "D", "-", ""), 0.0)
+        _draw_means(axes[2], seeds, "accuracy_gap", Look(style.INK, "D", "-", ""), 0.0, confidence)
         axes[2].set_ylabel("training − test accuracy")
         for axis in axes:
             _penalty_axis(axis, swept[activation])
     return result.figure
 
 
-def _draw_means(axis: Axes, table: pd.DataFrame, column: str, look: Look, shift: float) -> None:
+def _draw_means(axis: Axes, table: pd.DataFrame, column: str, look: Look, shift: float, confidence: float) -> None:
     """Means over seeds with their intervals, one per penalty, joined by a line."""
-    means = mean_intervals(table, ["position"], column).dropna(subset="mean").sort_values("position")
+    means = (
+        mean_intervals(table, ["position"], column, confidence=confidence).dropna(subset="mean").sort_values("position")
+    )
     position = means["position"].to_numpy(dtype=np.float64) + shift
     axis.vlines(position, means["lower"], means["upper"], color=look.colour, linewidth=0.9, zorder=3)
     edge = look.colour if look.marker == "x" else "white"

@@ -12,6 +12,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from infoplane.figures import style
@@ -27,12 +28,16 @@ _COLOUR_BAR_HEIGHT = 0.36
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A block of panels under a heading (none if it is empty); the axis labels hold for all its panels."""
+    """A block of panels under a heading (none if it is empty); the axis labels hold for all its panels.
+
+    `heads` stand above the columns, one for each.
+    """
 
     panels: Sequence[str]
     heading: str = ""
     x_label: str = ""
     y_label: str = ""
+    heads: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +57,25 @@ def page(
     height: float = 1.35,
     share_x: bool = True,
     share_y: bool = True,
+    gap: float | None = None,
     legend: Sequence[Artist] = (),
     last_epoch: int | None = None,
     beside_bar: Sequence[Artist] = (),
     left: float = 0.45,
+    right: float = 0.12,
     width: float = style.PAGE_WIDTH,
 ) -> Page:
     """A page of panels with a title, a legend below them and a footer that states the assumptions.
 
-    `height` is that of a panel, `left` the room for the labels of the y axis, both in inches. Without `columns` there
-    are three or four, whichever leaves fewer places empty. Panels that share an axis show its numbers only at the edge
-    of the page. `last_epoch` adds a colour bar of epochs, with the legend's entries `beside_bar` to its right.
+    `height` is that of a panel, `left` the room for the labels of the y axis, `right` that beside the last column and
+    `gap` that between columns, all in inches. Without `columns` there are three or four, whichever leaves fewer places
+    empty. Panels that share an axis show its numbers only at the edge of the page. `last_epoch` adds a colour bar of
+    epochs, with the legend's entries `beside_bar` to its right.
     """
     most = max(len(section.panels) for section in sections)
     columns = min(columns or _columns(most), most)
-    gap_x = (0.14 if share_x else 0.28) if share_y else left + 0.02
-    panel_width = (width - left - 0.12 - gap_x * (columns - 1)) / columns
+    gap_x = gap if gap is not None else (0.14 if share_x else 0.28) if share_y else left + 0.02
+    panel_width = (width - left - right - gap_x * (columns - 1)) / columns
 
     foot_lines = textwrap.wrap(footer, width=int(width * 23.5)) if footer else []
     legend_rows = _legend_rows(legend, width - left)
@@ -79,6 +87,7 @@ def page(
     row_tops, heights = [], []
     for section in sections:
         down = _SECTION_HEIGHT if section.heading else 0.0
+        down += _LINE + 0.06 if section.heads else 0.0
         tops = []
         for first in range(0, len(section.panels), columns):
             lines = [name.count("\n") + 1 for name in section.panels[first : first + columns] if name]
@@ -100,6 +109,10 @@ def page(
     for section, tops, section_height in zip(sections, row_tops, heights, strict=True):
         if section.heading:
             figure.text(*place(0.08, top + 0.04), section.heading, fontsize=style.TEXT + 0.5, va="top", style="italic")
+        head = top + (_SECTION_HEIGHT if section.heading else 0.0) + 0.05
+        for column, text in enumerate(section.heads):
+            at = place(left + column * (panel_width + gap_x), head)
+            figure.text(*at, text, fontsize=style.TEXT, fontweight="bold", va="top", ha="left")
         placed: list[Axes] = []
         for index, name in enumerate(section.panels):
             row, column = divmod(index, columns)
@@ -210,7 +223,7 @@ def marker_handles(looks: Iterable[Look], colour: str | None = None) -> list[Lin
             [],
             linestyle="",
             marker=look.marker,
-            markersize=5,
+            markersize=7 if look.marker == "*" else 5,
             markerfacecolor=colour or look.colour,
             markeredgecolor="white" if colour is None else style.INK,
             markeredgewidth=0.5,
@@ -218,6 +231,11 @@ def marker_handles(looks: Iterable[Look], colour: str | None = None) -> list[Lin
         )
         for look in looks
     ]
+
+
+def patch_handles(looks: Iterable[Look]) -> list[Patch]:
+    """Legend entries that show a colour."""
+    return [Patch(color=look.colour, label=look.label) for look in looks]
 
 
 def say(axis: Axes, text: str) -> None:

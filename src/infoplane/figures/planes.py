@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import matplotlib.colors
@@ -13,6 +14,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from infoplane.figures import selection, style
+from infoplane.figures.labels import number_ends
 from infoplane.figures.panels import marker_handles, say
 from infoplane.figures.style import Look
 
@@ -20,6 +22,9 @@ X_LABEL, Y_LABEL = "$I(T;X)$ (bits)", "$I(T;Y)$ (bits)"
 
 # More points than this on one page are drawn as pixels inside the vector formats, which otherwise grow to megabytes.
 _MOST_VECTOR_POINTS = 8000
+
+# In how many steps the colour of a line changes from the first to the last epoch; its dots have every colour.
+_LINE_COLOURS = 12
 
 
 def limits(table: pd.DataFrame) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -33,14 +38,43 @@ def limits(table: pd.DataFrame) -> tuple[tuple[float, float], tuple[float, float
 def ceiling_handle(table: pd.DataFrame) -> Line2D:
     """The legend's entry for the ceilings."""
     h_x, h_y = selection.entropies(table)
-    text = f"$H(X)$ = {h_x:.4g} bits, $H(Y)$ = {h_y:.3g} bits"
-    return Line2D([], [], color=style.FAINT, linestyle=(0, (4, 2)), linewidth=0.8, label=text)
+    return _ceiling(f"$H(X)$ = {h_x:.4g} bits, $H(Y)$ = {h_y:.3g} bits")
+
+
+def input_ceiling_handle(table: pd.DataFrame) -> Line2D:
+    """The legend's entry for the ceiling H(X) alone."""
+    return _ceiling(f"$H(X)$ = {selection.entropies(table)[0]:.4g} bits")
+
+
+def _ceiling(label: str) -> Line2D:
+    return Line2D([], [], color=style.FAINT, linestyle=(0, (4, 2)), linewidth=0.8, label=label)
 
 
 def layer_handles(looks: Mapping[int, Look]) -> list[Line2D]:
     """The legend's entries for the layers: their marker at the last epoch."""
     last = matplotlib.colors.to_hex(style.EPOCH_COLOURS(1.0))
     return marker_handles(looks.values(), colour=last)
+
+
+def mean_over_seeds(information: pd.DataFrame, training: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """I(T;X), I(T;Y) and the ceilings, averaged over the seeds that did not diverge, for each group of `by`."""
+    kept = selection.without_diverged(information, training)
+    averaged = ["i_tx", "i_ty", "h_x", "h_y"]
+    return kept.groupby(list(by), sort=False, observed=True)[averaged].mean().reset_index()
+
+
+def prepare(axis: Axes, table: pd.DataFrame, box: tuple[tuple[float, float], tuple[float, float]]) -> None:
+    """Limits, ticks and ceilings of one run's panel, or why it is empty."""
+    axis.set_xlim(*box[0])
+    axis.set_ylim(*box[1])
+    high = axis.get_ylim()[1]
+    axis.set_xticks(ticks(axis.get_xlim()[1]))
+    axis.set_yticks([0, 0.5, 1] if high < 1.4 else ticks(high))
+    if table.empty:
+        say(axis, "all seeds diverged")
+        return
+    for draw_line, ceiling in ((axis.axvline, "h_x"), (axis.axhline, "h_y")):
+        draw_line(float(table[ceiling].iloc[0]), color=style.FAINT, linestyle=(0, (4, 2)), linewidth=0.8, zorder=1)
 
 
 def draw_plane(
@@ -57,61 +91,15 @@ def draw_plane(
     A marker and the layer's number stand at the last one. `table` has one row per layer and epoch with i_tx and
     i_ty in bits.
     """
-    (low_x, high_x), (low_y, high_y) = box
-    axis.set_xlim(low_x, high_x)
-    axis.set_ylim(low_y, high_y)
-    axis.set_xticks(ticks(high_x))
-    axis.set_yticks([0, 0.5, 1] if high_y < 1.4 else ticks(high_y))
     table = table[table["i_tx"].notna() & table["i_ty"].notna()]
+    prepare(axis, table, box)
     if table.empty:
-        say(axis, "all seeds diverged")
         return
-    axis.axvline(float(table["h_x"].iloc[0]), color=style.FAINT, linestyle=(0, (4, 2)), linewidth=0.8, zorder=1)
-    axis.axhline(float(table["h_y"].iloc[0]), color=style.FAINT, linestyle=(0, (4, 2)), linewidth=0.8, zorder=1)
-
-    norm = style.epoch_norm(last)
     as_pixels = points_on_page > _MOST_VECTOR_POINTS
-    ends, dots = {}, []
-    for layer, part in table.sort_values("epoch").groupby("layer", sort=True):
-        points = part[["i_tx", "i_ty"]].to_numpy(dtype=np.float64)
-        epochs = part["epoch"].to_numpy(dtype=np.float64)
-        lines = LineCollection(
-            list(np.stack([points[:-1], points[1:]], axis=1)),
-            cmap=style.EPOCH_COLOURS,
-            norm=norm,
-            linewidths=0.7,
-            alpha=0.75,
-            zorder=2,
-        )
-        lines.set_array(epochs[1:])
-        lines.set_rasterized(as_pixels)
-        axis.add_collection(lines, autolim=False)
-        axis.scatter(
-            points[:, 0],
-            points[:, 1],
-            c=epochs,
-            cmap=style.EPOCH_COLOURS,
-            norm=norm,
-            s=5,
-            linewidths=0,
-            zorder=3,
-            rasterized=as_pixels,
-        )
-        ends[int(str(layer))] = points[-1]
-        dots.append(points)
-    for layer, (x, y) in ends.items():
-        axis.plot(
-            x,
-            y,
-            linestyle="",
-            marker=looks[layer].marker,
-            markersize=6.5 if looks[layer].marker == "*" else 4.6,
-            markerfacecolor=style.EPOCH_COLOURS(1.0),
-            markeredgecolor=style.INK,
-            markeredgewidth=0.6,
-            zorder=4,
-            clip_on=False,
-        )
+    ends, crowd = draw_trajectories(axis, table, last=last, as_pixels=as_pixels)
+    for layer, end in ends.items():
+        draw_marker(axis, end, looks[layer])
+    (low_x, high_x), (low_y, high_y) = box
     h_x, h_y = float(table["h_x"].iloc[0]), float(table["h_y"].iloc[0])
     ceilings = np.concatenate(
         [
@@ -119,89 +107,77 @@ def draw_plane(
             np.column_stack([np.linspace(low_x, high_x, 60), np.full(60, h_y)]),
         ]
     )
-    _label_ends(axis, ends, np.concatenate([*dots, ceilings]))
+    number_ends(axis, ends, np.concatenate([crowd, ceilings]))
+
+
+def draw_trajectories(
+    axis: Axes, table: pd.DataFrame, *, last: int, as_pixels: bool = False
+) -> tuple[dict[int, NDArray[np.float64]], NDArray[np.float64]]:
+    """Every layer's line and dots, coloured by epoch; returns the layers' ends (x, y) and all points drawn."""
+    norm = style.epoch_norm(last)
+    scale = np.abs(axis.transData.transform([(1, 1)]) - axis.transData.transform([(0, 0)]))[0] * 72 / axis.figure.dpi
+    lines: list[NDArray[np.float64]] = []
+    line_levels: list[float] = []
+    dots, epochs, ends = [], [], {}
+    for layer, part in table.sort_values("epoch").groupby("layer", sort=True):
+        points = part[["i_tx", "i_ty"]].to_numpy(dtype=np.float64)
+        at = part["epoch"].to_numpy(dtype=np.float64)
+        ends[int(str(layer))] = points[-1]
+        kept = _visible(points * scale)
+        points, at = points[kept], at[kept]
+        dots.append(points)
+        epochs.append(at)
+        # One polyline for each stretch of about the same colour: a tenth of the size of one for each step.
+        levels = np.floor(np.asarray(norm(at[1:])) * _LINE_COLOURS)
+        starts = np.flatnonzero(np.diff(levels, prepend=-1.0))
+        for start, stop in itertools.pairwise([*starts, len(levels)]):
+            lines.append(points[start : stop + 1])
+            line_levels.append(float(levels[start] + 0.5) / _LINE_COLOURS)
+    collection = LineCollection(
+        lines, colors=style.EPOCH_COLOURS(line_levels), linewidths=0.7, alpha=0.75, zorder=2, capstyle="round"
+    )
+    collection.set_rasterized(as_pixels)
+    axis.add_collection(collection, autolim=False)
+    every = np.concatenate(dots)
+    axis.scatter(
+        every[:, 0],
+        every[:, 1],
+        c=style.EPOCH_COLOURS(np.asarray(norm(np.concatenate(epochs)))),
+        s=5,
+        linewidths=0,
+        zorder=3,
+        rasterized=as_pixels,
+    )
+    return ends, every
+
+
+def draw_marker(axis: Axes, place: NDArray[np.float64], look: Look) -> Line2D:
+    """A layer's marker at (x, y), in the colour of the last epoch."""
+    (marker,) = axis.plot(
+        place[0],
+        place[1],
+        linestyle="",
+        marker=look.marker,
+        markersize=6.5 if look.marker == "*" else 4.6,
+        markerfacecolor=style.EPOCH_COLOURS(1.0),
+        markeredgecolor=style.INK,
+        markeredgewidth=0.6,
+        zorder=4,
+        clip_on=False,
+    )
+    return marker
+
+
+def _visible(points: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Which points to draw so that nothing looks different: those at least half a point from the one before."""
+    kept = [0]
+    for index in range(1, len(points)):
+        if np.hypot(*(points[index] - points[kept[-1]])) >= 0.5:
+            kept.append(index)
+    return np.array(kept)
 
 
 def ticks(high: float) -> list[float]:
     """Round numbers from 0, four or five of them."""
     step = next(step for step in (0.25, 0.5, 1, 2, 3, 4, 5, 10, 20, 50, 100) if high / step < 5.5)
     return [float(value) for value in np.arange(0, high, step)]
-
-
-def _label_ends(axis: Axes, ends: Mapping[int, NDArray[np.float64]], dots: NDArray[np.float64]) -> None:
-    """Write each layer's number near its end, where it hides least; a thin line leads to the end.
-
-    Layers that end in the same place share a label, such as 1–3.
-    """
-    box = axis.get_window_extent()
-    size = np.array([box.width, box.height]) * 72 / axis.figure.dpi  # points
-    low = np.array([axis.get_xlim()[0], axis.get_ylim()[0]])
-    high = np.array([axis.get_xlim()[1], axis.get_ylim()[1]])
-
-    def points(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray((values - low) / (high - low) * size)
-
-    layers = list(ends)
-    crowd, marks = points(dots), points(np.array(list(ends.values())))
-    angles = np.linspace(0, 2 * np.pi, 24, endpoint=False) + np.pi / 2
-    directions = np.column_stack([np.cos(angles), np.sin(angles)])
-    taken: list[NDArray[np.float64]] = []
-    for members in _clusters(marks, closest=5.5):
-        end = marks[members].mean(axis=0)
-        spots = np.concatenate([end + radius * directions for radius in (8.0, 11.0, 15.0, 20.0, 26.0)])
-        half = np.array([3.0 if len(members) == 1 else 6.5, 3.6])
-        length = np.repeat([8.0, 11.0, 15.0, 20.0, 26.0], len(directions))
-        cost = 0.25 * length
-        cost += 1000.0 * np.any((spots < half) | (spots > size - half), axis=1)
-        cost += 1.0 * np.minimum(_hits(spots, crowd, half), 20)
-        cost += 12.0 * _hits(spots, marks, half + 3.0)
-        if taken:
-            cost += 100.0 * _hits(spots, np.array(taken), half + np.array([6.5, 3.6]))
-        spot = spots[int(np.argmin(cost))]
-        taken.append(spot)
-        axis.annotate(
-            _numbers([layers[member] for member in members]),
-            xy=(0, 0),
-            xytext=tuple(spot / size),
-            xycoords="axes fraction",
-            textcoords="axes fraction",
-            fontsize=style.SMALL,
-            fontweight="bold",
-            ha="center",
-            va="center",
-            zorder=6,
-        )
-        toward = end + (spot - end) * max(0.0, 1 - (half[0] + 1.2) / float(np.linalg.norm(spot - end)))
-        start, stop = end / size, toward / size
-        axis.plot(
-            [start[0], stop[0]],
-            [start[1], stop[1]],
-            transform=axis.transAxes,
-            color=style.INK,
-            linewidth=0.45,
-            zorder=3.5,
-            clip_on=False,
-        )
-
-
-def _clusters(marks: NDArray[np.float64], closest: float) -> list[list[int]]:
-    """The indices of `marks` in groups, joined where neighbours are nearer than `closest` points."""
-    groups: list[list[int]] = []
-    for index, mark in enumerate(marks):
-        near = [group for group in groups if np.linalg.norm(marks[group] - mark, axis=1).min() < closest]
-        groups = [group for group in groups if group not in near]
-        groups.append(sorted([index, *(member for group in near for member in group)]))
-    return sorted(groups)
-
-
-def _numbers(layers: Sequence[int]) -> str:
-    """Layers as a label: "2", "1–3" where they follow each other, else "1,3"."""
-    if len(layers) > 1 and layers[-1] - layers[0] == len(layers) - 1:
-        return f"{layers[0]}–{layers[-1]}"
-    return ",".join(map(str, layers))
-
-
-def _hits(spots: NDArray[np.float64], others: NDArray[np.float64], half: NDArray[np.float64]) -> NDArray[np.int64]:
-    """How many of `others` lie in the box of half size `half` around each spot."""
-    inside = np.all(np.abs(spots[:, None, :] - others[None, :, :]) < half, axis=2)
-    return np.asarray(inside.sum(axis=1))

@@ -16,7 +16,7 @@ def of_estimator(table: pd.DataFrame, estimator: str) -> pd.DataFrame:
     """The rows of one estimator. Raises InfoplaneError if there are none."""
     chosen = table[table["estimator"] == estimator]
     if chosen.empty:
-        known = ", ".join(map(str, table["estimator"].unique()))
+        known = ", ".join(map(str, table["estimator"].unique())) or "none"
         raise InfoplaneError(f"The tables have no estimator {estimator!r}; they have {known}.")
     return chosen
 
@@ -96,6 +96,8 @@ def number(value: float) -> str:
 
 def p_text(value: float) -> str:
     """A p value for text."""
+    if np.isnan(value):
+        return "p not estimable"
     return "p < 0.001" if value < 0.001 else f"p = {value:.2g}" if value < 0.1 else f"p = {value:.2f}"
 
 

@@ -72,12 +72,12 @@ _FREE_LOOKS = (("#7B5E3B", "o"), ("#B22222", "s"), ("#1B7837", "^"), ("#E377C2",
 # For further runs with the same activation function, such as those with a penalty.
 _FURTHER_MARKERS = ("P", "X", "*", "p", "d")
 
-# By method: what figures call it, colour, marker. Binning is brown and green, noise is purple and rose.
+# By method: what figures call it, colour, marker. Binning is brown and green, noise is purple and pink.
 _METHOD_LOOKS: Mapping[str, tuple[str, str, str]] = {
     "fixed_binning": ("Fixed-range binning", "#8C510A", "s"),
     "ebab": ("EBAB", "#01665E", "o"),
     "kde": ("KDE", "#762A83", "D"),
-    "adaptive_kde": ("Adaptive KDE", "#C51B7D", "^"),
+    "adaptive_kde": ("Adaptive KDE", "#DE6FA9", "^"),
 }
 
 TRAIN = Look("#0072B2", "o", _DASHED, "training part")

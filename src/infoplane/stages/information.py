@@ -51,7 +51,7 @@ def information(
                 # A diverged network has no activity to speak of from that epoch on.
                 usable = int(np.count_nonzero((epochs < diverged[s]) | (diverged[s] < 0)))
                 for index, key in enumerate(names):
-                    layer = _layer(settings, index, minimum[s, :usable], maximum[s, :usable])
+                    layer = layer_of(settings, index, minimum[s, :usable], maximum[s, :usable])
                     try:
                         found = _estimate(source[f"{key}/activity"], s, usable, dataset, layer, estimator, device)
                     except InfoplaneError as error:
@@ -83,7 +83,7 @@ def information(
     storage.write_table(table, output, made_with)
 
 
-def _layer(settings: RunSettings, index: int, minimum: NDArray[np.float32], maximum: NDArray[np.float32]) -> Layer:
+def layer_of(settings: RunSettings, index: int, minimum: NDArray[np.float32], maximum: NDArray[np.float32]) -> Layer:
     """What an estimator may know of layer `index`, from 0, given the extremes (epoch, layer) of its network."""
     is_output = index == len(settings.activations)
     # The output takes the lower bound of the last hidden layer, as in the code published with the paper.

@@ -1,0 +1,42 @@
+"""A figure's caption: what it shows, and the settings behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from infoplane.figures import Declaration, selection
+from infoplane.figures.measures import MEASURES, percent
+
+PAPER = "Chelombiev, Houghton & O'Donnell (2019)"
+
+
+def caption(
+    figure: Declaration,
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    estimator: str | None = None,
+    confidence: float = 0.95,
+    measure: str = "drop",
+) -> str:
+    """The caption in reStructuredText: the figure's own, the paper's figure that it corresponds to, and the settings.
+
+    These are the assumption of every estimator that it shows, the number of seeds, and those that diverged and are
+    left out.
+    """
+    shown = figure.caption.format(confidence=percent(confidence), measure=MEASURES[measure].definition)
+    paragraphs = [shown.strip()]
+    if figure.paper:
+        paragraphs.append(f"Corresponds to {figure.paper} of {PAPER}.")
+    notes = []
+    of_estimators = next((tables[name] for name in figure.tables if "assumption" in tables[name]), None)
+    if of_estimators is not None:
+        named = of_estimators[of_estimators["estimator"] != ""]
+        if estimator is not None:
+            named = selection.of_estimator(named, estimator)
+        notes += [selection.assumption_note(rows) for _, rows in named.groupby("estimator", sort=False, observed=True)]
+    of_seeds = [tables[name] for name in ("training", "compression") if name in figure.tables]
+    if of_seeds:
+        notes.append(selection.seeds_note(of_seeds[0]))
+    return "\n\n".join([*paragraphs, " ".join(notes)]).strip() + "\n"

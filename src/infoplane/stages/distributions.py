@@ -1,0 +1,92 @@
+"""Stage `distributions`: activations -> how the activity of every layer is distributed, and how it is binned."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from infoplane import storage
+from infoplane.estimators import METHODS
+from infoplane.provenance import provenance
+from infoplane.settings import EstimatorSettings, RunSettings
+from infoplane.stages.common import check_settings, tidy
+from infoplane.stages.information import layer_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from infoplane.estimators.binning import Bins
+
+# Equal bins of the histogram, narrower than those of any estimator in use.
+_FINE = 200
+
+
+# The columns of one histogram: from, to and how many values.
+_Histogram = dict[str, "NDArray[Any]"]
+
+
+def distributions(settings: RunSettings, estimators: Mapping[str, EstimatorSettings], dump: Path, output: Path) -> None:
+    """Write the distribution of every layer's activity, all units and samples pooled, and the bins imposed on it.
+
+    Of the first seed of the dump that did not diverge, at the last recorded epoch; without such a seed the table is
+    empty. Only those of `estimators` count that sort activity into bins.
+
+    One row per bin: layer, estimator ("" for the histogram of 200 equal bins), method, assumption, state (its number
+    from 0), low, high (from low up to, not including, high; the ends may be infinite, and a value that is a state of
+    its own is both) and count, of values of single units.
+    """
+    with storage.open_checked(dump, "activations") as source:
+        made_with = storage.read_provenance(source)
+        check_settings(made_with, settings, dump)
+        seeds, epochs, diverged = (source[key][:] for key in ("seeds", "epochs", "diverged_epoch"))
+        names = storage.layers(source)
+
+        def rows(seed: list[int], layer: int, histogram: _Histogram, described: Mapping[str, str]) -> pd.DataFrame:
+            axes = {"seed": seed, "epoch": epochs[-1:], "layer": [layer], "state": np.arange(len(histogram["count"]))}
+            columns = {"n_layers": len(names), **described, **histogram}
+            return tidy(made_with["run"], settings, {key: np.asarray(axis) for key, axis in axes.items()}, columns)
+
+        pooled = {"estimator": "", "method": "", "assumption": ""}
+        frames = []
+        for s in np.flatnonzero(diverged < 0)[:1].tolist():
+            minimum, maximum = (
+                np.stack([source[f"{layer}/{key}"][s] for layer in names], axis=-1) for key in ("minimum", "maximum")
+            )
+            for index, key in enumerate(names):
+                values = source[f"{key}/activity"][s, -1]
+                frames.append(rows([int(seeds[s])], index + 1, _histogram(values), pooled))
+                layer = layer_of(settings, index, minimum, maximum)
+                for name, estimator in estimators.items():
+                    method = METHODS[estimator.method]
+                    if method.bins is not None:
+                        described = {
+                            "estimator": name,
+                            "method": estimator.method,
+                            "assumption": method.describe(estimator.settings),
+                        }
+                        histogram = _binned(values, method.bins(layer, estimator.settings)(values))
+                        frames.append(rows([int(seeds[s])], index + 1, histogram, described))
+        if not frames:
+            frames.append(rows([], 0, _histogram(np.zeros(1)), pooled))
+    settings_of = {name: json.loads(estimator.to_json()) for name, estimator in estimators.items()}
+    made_with = {**made_with, **provenance(), "estimators": settings_of}
+    storage.write_table(pd.concat(frames, ignore_index=True), output, made_with)
+
+
+def _histogram(values: NDArray[Any]) -> _Histogram:
+    count, edges = np.histogram(values.astype(np.float64), bins=_FINE)
+    return {"low": edges[:-1], "high": edges[1:], "count": count}
+
+
+def _binned(values: NDArray[Any], bins: Bins) -> _Histogram:
+    """How many values are in each state, and where it begins and ends."""
+    inner = bins.inner_edges.astype(np.float64)
+    low, high = np.concatenate([[-np.inf], inner]), np.concatenate([inner, [np.inf]])
+    if bins.separate is not None:
+        low, high = np.append(low, bins.separate), np.append(high, bins.separate)
+    return {"low": low, "high": high, "count": np.bincount(bins.states(values).ravel(), minlength=bins.count)}

@@ -1,0 +1,72 @@
+# On a cluster the table is made where Snakemake runs: a second, and little memory.
+localrules:
+    distributions_table,
+
+
+# How the activity of every layer is distributed, and the bins that the estimators impose on it: an example, of one
+# seed of every run.
+rule distributions:
+    input:
+        activations=ACTIVATIONS,
+    output:
+        DISTRIBUTIONS,
+    log:
+        f"{LOG}/distributions/{{run}}/{{block}}.log",
+    benchmark:
+        f"{BENCHMARK}/distributions/{{run}}/{{block}}.tsv"
+    priority: 3
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        **memory_and_time(
+            lambda wildcards, threads: need.distributions(study.runs[wildcards.run])
+        ),
+    params:
+        settings=run_settings,
+        code=lambda wildcards: code(
+            "distributions:distributions",
+            wildcards.run,
+            *[
+                f"{estimator_module(name)}:METHOD"
+                for name in first_binning_estimators()
+            ],
+        ),
+        estimators=json.dumps(
+            {
+                name: json.loads(estimator.to_json())
+                for name, estimator in first_binning_estimators().items()
+            }
+        ),
+    shell:
+        "python -m infoplane distributions --activations {input.activations} --settings {params.settings:q} "
+        "--estimators {params.estimators:q} --output {output} > {log} 2>&1"
+
+
+rule distributions_table:
+    input:
+        [
+            expand(DISTRIBUTIONS, run=run, block=names[0])
+            for run, names in BLOCKS.items()
+        ],
+    output:
+        table("distributions"),
+    log:
+        f"{LOG}/tables/distributions.log",
+    benchmark:
+        f"{BENCHMARK}/tables/distributions.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        **memory_and_time(lambda *_: need.collecting(study, "distributions")),
+    params:
+        code=code("tables:collect"),
+        files=lambda _: DISTRIBUTIONS,
+        runs=" ".join(
+            f"--runs {run} --blocks {names[0]}" for run, names in BLOCKS.items()
+        ),
+        seeds=study.seeds,
+    shell:
+        "python -m infoplane collect --files {params.files:q} {params.runs} "
+        "--number-of-seeds {params.seeds} --output {output} > {log} 2>&1"
