@@ -135,6 +135,10 @@ def test_choices_change_what_is_drawn(reader, tables):
     assert view.tab.locator("#plane").inner_text().endswith("ReLU · EBAB")
     hollow = view.tab.locator("#plane .seeds_marks path")
     assert hollow.count() == 3 * 6
+    # Not even before its divergence is a seed shown that is not in the mean.
+    view.tab.locator("#epoch").fill("0")
+    assert view.sees(lambda: view.now(3), expected(tables, 3, 0, "run == 'relu' and estimator == 'ebab' and seed != 1"))
+    assert hollow.count() == 3 * 6
     # Highlighting a layer dims the others.
     view.tab.locator("label:has(#layer3)").click()
 
