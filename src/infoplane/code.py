@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 PACKAGE = "infoplane"
 # They shape messages or choose between equal devices: a new version of the package reruns nothing by itself.
@@ -167,25 +168,28 @@ def _entry_name(element: ast.expr) -> str | None:
             return None
 
 
-class _Plain(ast.NodeTransformer):
-    """Takes out docstrings and annotations."""
-
-    def visit(self, node: ast.AST) -> ast.AST:
-        self.generic_visit(node)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            node.body = [
-                inner
-                for inner in node.body
-                if not (isinstance(inner, ast.Expr) and isinstance(inner.value, ast.Constant))
-            ] or [ast.Pass()]
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            node.returns = None
-        if isinstance(node, ast.arg):
-            node.annotation = None
-        return node
-
-
 @cache
 def _text(statement: ast.stmt) -> str:
-    copy = ast.parse(ast.unparse(ast.fix_missing_locations(statement)))
-    return ast.unparse(_Plain().visit(copy))
+    """The statement without comments, docstrings, formatting and annotations."""
+    before: list[tuple[ast.AST, str, Any]] = []
+
+    def replace(node: ast.AST, part: str, value: Any) -> None:
+        before.append((node, part, getattr(node, part)))
+        setattr(node, part, value)
+
+    for node in ast.walk(statement):
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                replace(node, "body", [inner for inner in node.body if not _is_text(inner)] or [ast.Pass()])
+                if not isinstance(node, ast.ClassDef):
+                    replace(node, "returns", None)
+            case ast.arg():
+                replace(node, "annotation", None)
+    text = ast.unparse(statement)
+    for node, part, value in before:
+        setattr(node, part, value)
+    return text
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
