@@ -48,7 +48,9 @@ class Executor(snakemake_executor_plugin_slurm.Executor):  # type: ignore[misc]
     study = ""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        self._settled: set[int] = set()  # the thread that waits for jobs starts before __post_init__
+        # The thread that waits for jobs starts before __post_init__.
+        self._settled: set[int] = set()
+        self._absent: set[str] = set()
         super().__init__(*arguments, **options)
 
     def __post_init__(self, *arguments: Any, **options: Any) -> None:
@@ -121,14 +123,27 @@ class Executor(snakemake_executor_plugin_slurm.Executor):  # type: ignore[misc]
     # Waiting
 
     async def check_active_jobs(self, active_jobs: list[Any]) -> AsyncGenerator[Any, None]:
-        """As the plugin does, but every job that is neither reported as ended nor still watched stays watched."""
+        """As the plugin does, but no job is lost, and none is waited for that SLURM has forgotten."""
         self._settled.clear()
         watched = [info async for info in super().check_active_jobs(active_jobs)]
         lost = [info for info in active_jobs if id(info) not in self._settled.union(map(id, watched))]
         if lost:
             self.logger.warning(f"SLURM does not say how {len(lost)} jobs are; asking again.")
+        listed = _squeue("%i", "--states=all")
+        if listed is not None:
+            absent = {info.external_jobid for info in watched if not _elsewhere(info.job)} - set(listed.split())
+            # A job that ends just now is seen by the plugin's next look: only the second look without it counts.
+            forgotten, self._absent = absent & self._absent, absent
+        else:
+            forgotten = set()
         for info in [*watched, *lost]:
-            yield info
+            if info.external_jobid in forgotten:
+                self.logger.warning(
+                    f"SLURM has forgotten job {info.external_jobid}: its results say whether it ended well."
+                )
+                self.report_job_success(info)
+            else:
+                yield info
 
     def report_job_success(self, job_info: Any) -> None:
         self._settled.add(id(job_info))
@@ -139,15 +154,20 @@ class Executor(snakemake_executor_plugin_slurm.Executor):  # type: ignore[misc]
         super().report_job_error(job_info, *arguments, **options)
 
 
+def _elsewhere(job: Any) -> bool:
+    """Whether a job may be on another cluster, where squeue does not look."""
+    return any(job.resources.get(name) for name in ("cluster", "clusters", "slurm_cluster"))
+
+
 def _comment(job: Any) -> str:
     """What the plugin writes beside a job, which says what the job does."""
     wildcards = "" if job.is_group() else "_".join(job.wildcards).replace("/", "_")
     return f"rule_{job.name}_wildcards_{wildcards}" if wildcards else f"rule_{job.name}"
 
 
-def _squeue(form: str) -> str | None:
-    """A line for each of the user's jobs that have not ended."""
-    return _call("squeue", f"--user={getpass.getuser()}", "--noheader", f"--format={form}")
+def _squeue(form: str, *options: str) -> str | None:
+    """A line for each of the user's jobs that have not ended, unless options say otherwise."""
+    return _call("squeue", f"--user={getpass.getuser()}", "--noheader", f"--format={form}", *options)
 
 
 def _call(*command: str, fails: bool = False) -> str | None:

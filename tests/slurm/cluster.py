@@ -96,6 +96,18 @@ def wait_until(condition: Callable[[], object], seconds: float, what: str) -> No
         time.sleep(0.1)
 
 
+def minutes(text: str) -> int:
+    """Of a limit such as 1-02:30:00."""
+    days, _, clock = text.rpartition("-")
+    hours, minute, _ = clock.split(":")
+    return (int(days or 0) * 24 + int(hours)) * 60 + int(minute)
+
+
+def megabytes(text: str) -> float:
+    """Of an amount of memory such as 1500M or 2G."""
+    return float(text[:-1]) * {"M": 1, "G": 1024}[text[-1]]
+
+
 class Cluster:
     """A context manager; the cluster runs inside it, and nothing of it is left afterwards."""
 
@@ -129,6 +141,12 @@ class Cluster:
         path = self.folder / "bin" / name
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(path.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+
+    def unwrap(self) -> None:
+        """Take back what `wrap` did, but for srun."""
+        for path in (self.folder / "bin").iterdir():
+            if path.name != "srun":
+                path.unlink()
 
     def __enter__(self) -> Cluster:
         try:
@@ -183,23 +201,29 @@ class Cluster:
         """End the daemons and every process of the cluster's jobs, and remove the folder."""
         for key in (*NODES, "slurmctld", "munged"):
             self.end(key)
-        for process in self.job_processes():
-            _kill(process)
+        self.kill_jobs()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def job_processes(self, *words: str) -> list[int]:
-        """The processes on this machine that belong to jobs or steps, and have all the words in their command."""
+        """The processes of jobs, and those of SLURM that watch over them, that have all the words in their command."""
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                mine = f"SLURM_CONF={self.folder}/".encode() in (process / "environ").read_bytes()
+                environment = (process / "environ").read_bytes()
             except OSError:
                 continue
-            if int(process.name) == os.getpid() or not mine or not all(word in command for word in words):
-                continue
-            found.append(int(process.name))
+            ours = f"SLURM_CONF={self.folder}/".encode() in environment
+            of_a_job = command.startswith("slurmstepd") or b"SLURM_JOB_ID=" in environment
+            if ours and of_a_job and all(word in command for word in words):
+                found.append(int(process.name))
         return found
+
+    def kill_jobs(self) -> None:
+        """Kill all processes of jobs at once, as a node does that loses its power."""
+        for process in self.job_processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
 
     def client(self, *command: str, seconds: float = 30) -> str:
         """What a client of Slurm prints; AssertionError with its message if it fails."""
@@ -247,11 +271,6 @@ class Cluster:
         lines = path.read_text().splitlines() if path.exists() else []
         jobs = [dict(field.split("=", 1) for field in line.split() if "=" in field) for line in lines]
         return {job["JobId"]: job for job in jobs}
-
-
-def _kill(process: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(process, signal.SIGKILL)
 
 
 def _free_ports(count: int) -> list[int]:

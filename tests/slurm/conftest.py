@@ -34,6 +34,7 @@ def study(checkout: Checkout, cluster: Cluster) -> Iterator[Callable[..., Study]
     yield make
     for each in made:
         each.kill()
+    cluster.unwrap()
     if "slurmctld" not in cluster.processes:
         cluster.start_controller()
     for node in NODES:

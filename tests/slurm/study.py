@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
@@ -64,6 +65,11 @@ class Study:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to Snakemake."""
+        assert self.process is not None
+        self.process.send_signal(number)
 
     def unlock(self) -> None:
         done = self.checkout.snakemake("--unlock", "--configfile", "study.yaml")

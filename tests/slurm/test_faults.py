@@ -15,20 +15,22 @@ import pytest
 import yaml
 
 from ..conftest import Checkout
-from .cluster import Cluster, wait_until
+from .cluster import Cluster, megabytes, minutes, program, wait_until
 from .study import Study, Watch, assert_same_results, epoch_of
 
+RUNS = ("tanh", "relu", "softplus")
+EPOCHS = 4000
 CONFIGURATION = {
     "study": "faults",
     "seeds": 2,
     "seeds_per_job": 2,
     "device": "auto",
-    "defaults": {"epochs": 4000, "recorded_epochs": 5},
-    "runs": {"tanh": {}, "relu": {"activation": "relu"}, "softplus": {"activation": "softplus"}},
+    "defaults": {"epochs": EPOCHS, "recorded_epochs": 5},
+    "runs": {run: {"activation": run} for run in RUNS},
     "estimators": {"fixed": {"method": "fixed_binning"}},
 }
-# The first statistics: everything that takes long comes before it.
-TARGET = "results/faults/tables/compression.csv"
+# Training, activity and information are all before it.
+TARGET = "results/faults/tables/information.parquet"
 
 
 def checkpoints_every_second(checkout: Checkout) -> Checkout:
@@ -69,7 +71,7 @@ def trains(study: Study, run: str, least: float = 0.0) -> bool:
         done = epoch_of(checkpoint(study, run))
     except FileNotFoundError:
         return False
-    return done >= least * CONFIGURATION["defaults"]["epochs"] and bool(study.command("train", f"--run {run} "))
+    return done >= least * EPOCHS and bool(study.command("train", f"--run {run} "))
 
 
 def process_of(study: Study, run: str) -> int:
@@ -81,18 +83,6 @@ def job_of(cluster: Cluster, study: Study, run: str, *states: str) -> str:
     """The number of the only job of the study, or the only one in these states, that trains the run."""
     (number,) = cluster.of_rule("train", run, folder=study.folder, states=states)
     return number
-
-
-def minutes(text: str) -> int:
-    """Of a limit such as 1-02:30:00."""
-    days, _, clock = text.rpartition("-")
-    hours, minute, _ = clock.split(":")
-    return (int(days or 0) * 24 + int(hours)) * 60 + int(minute)
-
-
-def megabytes(text: str) -> float:
-    """Of an amount of memory such as 1500M or 2G."""
-    return float(text[:-1]) * {"M": 1, "G": 1024}[text[-1]]
 
 
 def assert_resumed(watch: Watch, run: str, killed_at: int) -> None:
@@ -118,17 +108,20 @@ def assert_kept(before: dict[Path, int]) -> None:
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-def submitted(cluster: Cluster, study: Study, run: str) -> int:
-    """How many times the training of a run was submitted."""
-    return len(cluster.of_rule("train", run, folder=study.folder))
+def thaw(study: Study, run: str) -> None:
+    os.kill(process_of(study, run), signal.SIGCONT)
+
+
+def submissions(cluster: Cluster, study: Study, run: str) -> list[str]:
+    """The numbers of all jobs that were to train a run."""
+    return cluster.of_rule("train", run, folder=study.folder)
 
 
 def first_two(cluster: Cluster, study: Study) -> tuple[str, str, str]:
     """The runs whose training runs, both with a checkpoint, and the one whose job waits for a GPU."""
-    runs = list(CONFIGURATION["runs"])
-    wait_until(lambda: sum(trains(study, run, 0.2) for run in runs) == 2, 120, "two trainings with checkpoints")
-    first, second = (run for run in runs if trains(study, run))
-    (third,) = {*runs} - {first, second}
+    wait_until(lambda: sum(trains(study, run, 0.2) for run in RUNS) == 2, 120, "two trainings with checkpoints")
+    first, second = (run for run in RUNS if trains(study, run))
+    (third,) = {*RUNS} - {first, second}
     return first, second, third
 
 
@@ -146,8 +139,8 @@ def test_jobs_that_are_killed_or_cancelled(disturbed: Study, cluster: Cluster, u
     assert_same_results(disturbed.results, undisturbed)
     for run in (killed, cancelled):
         assert_resumed(watch, run, at[run])
-    assert {run: submitted(cluster, disturbed, run) for run in at} == {killed: 2, cancelled: 2}
-    assert submitted(cluster, disturbed, waiting) == 2
+    assert {run: len(submissions(cluster, disturbed, run)) for run in at} == {killed: 2, cancelled: 2}
+    assert len(submissions(cluster, disturbed, waiting)) == 2
 
 
 def test_limits_of_time_and_memory(disturbed: Study, cluster: Cluster, undisturbed: Path) -> None:
@@ -202,7 +195,7 @@ def test_snakemake_is_killed(disturbed: Study, cluster: Cluster, undisturbed: Pa
         ends: "COMPLETED",
         waiting: "CANCELLED",
     }
-    assert {run: submitted(cluster, disturbed, run) for run in jobs} == {left: 2, ends: 1, waiting: 2}
+    assert {run: len(submissions(cluster, disturbed, run)) for run in jobs} == {left: 2, ends: 1, waiting: 2}
     # A later change of what a result was made from is noticed, whoever saw its job end.
     assert disturbed.planned(defaults={"epochs": 100})["train"] == 3
     assert disturbed.planned() == {}
@@ -218,9 +211,7 @@ def test_a_node_goes_down_and_up(disturbed: Study, cluster: Cluster, undisturbed
         assert trains(disturbed, first)
         at = {run: epoch_of(checkpoint(disturbed, run)) for run in (first, second)}
         cluster.end("n1", signal.SIGKILL)
-        for process in cluster.job_processes():
-            if process != disturbed.process.pid:
-                os.kill(process, signal.SIGKILL)
+        cluster.kill_jobs()
         wait_until(lambda: "down" in "".join(cluster.states()), 120, "a node that is down")
         cluster.start_node("n1")
         assert disturbed.end() == 0, disturbed.said()
@@ -228,18 +219,37 @@ def test_a_node_goes_down_and_up(disturbed: Study, cluster: Cluster, undisturbed
     assert_same_results(disturbed.results, undisturbed)
     for run in (first, second):
         assert_resumed(watch, run, at[run])
-        assert submitted(cluster, disturbed, run) == 1
+        assert len(submissions(cluster, disturbed, run)) == 1
 
 
-def test_the_scheduler_cannot_be_reached(disturbed: Study, cluster: Cluster, undisturbed: Path) -> None:
-    """Snakemake waits for it: no job is lost, and none is submitted twice."""
+def test_the_scheduler_does_not_answer(disturbed: Study, cluster: Cluster, undisturbed: Path) -> None:
+    """Snakemake waits for it; no job is lost, and none runs twice."""
+    # The first job will be submitted, but the answer is lost.
+    once = f"mkdir {disturbed.folder}/answered 2> /dev/null && exit 1"
+    cluster.wrap("sbatch", f'{program("sbatch")} "$@"; status=$?; {once}; exit $status')
+    cluster.end("slurmctld", signal.SIGKILL)
     with Watch(disturbed.results) as watch:
         disturbed.begin()
-        runs = first_two(cluster, disturbed)
+        wait_until(lambda: "waiting until it can" in disturbed.said(), 120, "Snakemake waits")
+        cluster.start_controller()
+        ends, goes_on, waits = first_two(cluster, disturbed)
+        freeze(disturbed, goes_on)
         cluster.end("slurmctld", signal.SIGKILL)
+        wait_until(weights(disturbed, ends).exists, 120, "a job that ends meanwhile")
         wait_until(lambda: "asking again" in disturbed.said(), 120, "a question that is not answered")
         cluster.start_controller()
+        thaw(disturbed, goes_on)
+        # Snakemake sleeps for so long that SLURM forgets a job that has ended.
+        wait_until(lambda: trains(disturbed, waits), 120, "the start of the third job")
+        disturbed.signal(signal.SIGSTOP)
+        number = job_of(cluster, disturbed, waits, "RUNNING")
+        wait_until(lambda: cluster.jobs()[number]["JobState"] == "COMPLETED", 120, "the end of the third job")
+        cluster.wrap("squeue", f'{program("squeue")} "$@" | sed -E "/^{number}([|]|$)/d"')
+        disturbed.signal(signal.SIGCONT)
         assert disturbed.end() == 0, disturbed.said()
+    assert f"has forgotten job {number}" in disturbed.said()
     assert not watch.damaged
     assert_same_results(disturbed.results, undisturbed)
-    assert [submitted(cluster, disturbed, run) for run in runs] == [1, 1, 1]
+    # Only the job whose answer was lost was submitted twice, and its first copy is gone.
+    tries = {run: [cluster.jobs()[n]["JobState"] for n in submissions(cluster, disturbed, run)] for run in RUNS}
+    assert sorted(tries.values()) == [["CANCELLED", "COMPLETED"], ["COMPLETED"], ["COMPLETED"]]
