@@ -1,0 +1,366 @@
+"""The profiles: what they ask SLURM for, how they share GPUs out, and that Snakemake reads all that is in them."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+import yaml
+
+from .conftest import Checkout
+
+ROOT = Path(__file__).parents[1]
+SMOKE = "workflow/presets/smoke.yaml"
+CONFIG = "of_cluster.yaml"
+
+
+def _rules(text: str) -> list[tuple[str, str]]:
+    """The names and texts of the rules of a file."""
+    return re.findall(r"^rule (\w+):\n((?: .*\n|\n)+)", text, re.M)
+
+
+PROFILES = sorted((ROOT / "workflow/profiles").glob("*/config.yaml"))
+CLIENTS = ("sbatch", "squeue", "sacct", "scontrol", "scancel", "sinfo", "sacctmgr", "sshare", "srun")
+RULES = {name: text for path in sorted(ROOT.glob("workflow/rules/*.smk")) for name, text in _rules(path.read_text())}
+
+slow = pytest.mark.slow
+# One worker has the finished smoke study.
+with_smoke = pytest.mark.xdist_group("smoke")
+
+
+class FakeCluster:
+    """A checkout on whose PATH is a SLURM that runs no job, but hands out the results of the finished smoke study."""
+
+    def __init__(self, folder: Path, smoke: Checkout, run: tuple[str, ...] = (), **failures: int) -> None:
+        self.checkout = Checkout(folder)
+        # One run and one block of the smoke study, for a cluster of GPUs.
+        config = yaml.safe_load((ROOT / SMOKE).read_text())
+        config |= {"seeds": 2, "device": "auto", "runs": {"tanh": config["runs"]["tanh"]}}
+        (folder / CONFIG).write_text(yaml.safe_dump(config))
+        self.folder = folder / "slurm"
+        clients = self.folder / "bin"
+        clients.mkdir(parents=True)
+        for name in CLIENTS:
+            client = clients / name
+            client.write_text(f'#!/bin/sh\nexec {sys.executable} -S {ROOT}/tests/fake_slurm/client.py {name} "$@"\n')
+            client.chmod(0o755)
+        plan = {"failures": {"default": 0, **failures}, "files": _files(smoke, self.checkout), "run": run}
+        (self.folder / "plan.json").write_text(json.dumps(plan))
+        self.environment = {
+            **os.environ,
+            "PATH": f"{clients}:{os.environ['PATH']}",
+            "FAKE_SLURM": str(self.folder),
+        }
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        launch = [sys.executable, str(ROOT / "tests/slurm/launch.py"), "0.2"]
+        profile = [
+            "--profile",
+            "workflow/profiles/slurm",
+            "--slurm-init-seconds-before-status-checks",
+            "1",
+            "--latency-wait",
+            "5",
+        ]
+        return subprocess.run(
+            [*launch, *arguments, *profile, "--configfile", CONFIG],
+            cwd=self.checkout.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+
+    def submitted(self) -> dict[str, list[str]]:
+        """What every job asked for, by the comment that says which it is, in the order of its attempts."""
+        found = defaultdict(list)
+        for path in sorted(self.folder.glob("submitted/*.json"), key=lambda path: int(path.stem)):
+            arguments = json.loads(path.read_text())
+            job = arguments[arguments.index("--comment") + 1]
+            found[job].append(_asked(arguments))
+        return found
+
+
+def _files(smoke: Checkout, checkout: Checkout) -> dict[str, list[tuple[str, str]]]:
+    """The results of every job of the smoke study, there and here."""
+    done = smoke.snakemake("--summary", "--configfile", SMOKE)
+    assert done.returncode == 0, done.stderr
+    found = defaultdict(list)
+    for line in done.stdout.splitlines()[1:]:
+        path, _, rule, log, *_ = line.split("\t")
+        wildcards = Path(log).with_suffix("").parts[4:]  # results/smoke/logs/<stage>/<wildcards>.log
+        has_wildcards = "{{" in re.search(r"log:\n(.*)", RULES[rule])[1]
+        job = f"rule_{rule}_wildcards_{'_'.join(wildcards)}" if has_wildcards else f"rule_{rule}"
+        benchmark = re.sub(r"/logs/(.*)\.log$", r"/benchmarks/\1.tsv", log)
+        for each in (path, log, benchmark):
+            found[job].append((str(smoke.folder / each), str(checkout.folder / each)))
+    return found
+
+
+def _asked(arguments: list[str]) -> str:
+    """The options of sbatch but for those that only name things."""
+    kept, skip = [], False
+    for argument in arguments:
+        if skip or argument.startswith("--wrap="):
+            skip = False
+        elif argument in ("--job-name", "--output", "--comment", "-D"):
+            skip = True
+        else:
+            kept.append(argument)
+    return " ".join(kept)
+
+
+# A study on a cluster of GPUs
+
+TRAIN, REALLY = "rule_train_wildcards_tanh_seeds_0-1", "rule_information_wildcards_tanh_seeds_0-1_ebab"
+# All that a study makes but for most of what is made on the login node, which would only take its time here.
+TARGETS = [
+    *(f"results/smoke/tables/{name}.csv" for name in ("claims", "correlation", "phases")),
+    "results/smoke/tables/distributions.parquet",
+    "results/smoke/figures/compression_against_accuracy-ebab.svg",
+    "results/smoke/explorer.html",
+]
+
+
+@pytest.fixture(scope="module")
+def cluster(smoke, tmp_path_factory) -> FakeCluster:
+    """The study has run through the profile, where every job failed once and one twice, and one really ran."""
+    cluster = FakeCluster(tmp_path_factory.mktemp("cluster"), smoke, (REALLY,), **{"default": 1, TRAIN: 2})
+    done = cluster.snakemake(*TARGETS)
+    assert done.returncode == 0, done.stderr[-5000:]
+    return cluster
+
+
+COMMON = "--parsable --export=ALL -p main"
+# What the first attempt at a job of each rule asks for.
+ASKED = {
+    "train": "-t 11 --mem 2350 --cpus-per-task=1 --gpus=1",
+    "activations": "-t 11 --mem 2400 --cpus-per-task=1 --gpus=1",
+    "information kde": "-t 11 --mem 2400 --cpus-per-task=1 --gpus=1",
+    "information adaptive_kde": "-t 11 --mem 2400 --cpus-per-task=1 --gpus=1",
+    "information ebab": "-t 11 --mem 450 --ntasks=1 --cpus-per-task=1",
+    "information fixed": "-t 11 --mem 450 --ntasks=1 --cpus-per-task=1",
+    "distributions": "-t 11 --mem 450 --ntasks=1 --cpus-per-task=1",
+    "information_table": "-t 11 --mem 450 --ntasks=1 --cpus-per-task=1",
+    "compression": "-t 12 --mem 550 --ntasks=1 --cpus-per-task=1",
+    "phases": "-t 12 --mem 550 --ntasks=1 --cpus-per-task=1",
+    "claims": "-t 12 --mem 550 --ntasks=1 --cpus-per-task=1",
+    "correlation": "-t 12 --mem 550 --ntasks=1 --cpus-per-task=1",
+    "explorer": "-t 12 --mem 650 --ntasks=1 --cpus-per-task=1",
+    "figure": "-t 12 --mem 650 --ntasks=1 --cpus-per-task=1",
+}
+# Rules that run on the login node.
+LOCAL = {
+    "training_table",
+    "layers_table",
+    "distributions_table",
+    "compression_summary",
+    "effects",
+    "seeds_needed",
+    "variance_components",
+    "overview",
+    "configuration",
+}
+
+
+def _kind(job: str) -> str:
+    """The rule of a job, and its estimator where the rule asks for other things with another."""
+    rule, _, wildcards = job.removeprefix("rule_").partition("_wildcards_")
+    estimator = re.search(r"(adaptive_kde|kde|ebab|fixed)$", wildcards) if rule == "information" else None
+    return f"{rule} {estimator[1]}" if estimator else rule
+
+
+@slow
+@with_smoke
+def test_what_every_job_asks_for(cluster):
+    first = {(_kind(job), asked[0]) for job, asked in cluster.submitted().items()}
+    assert first == {(kind, f"{COMMON} {asked}") for kind, asked in ASKED.items()}
+
+
+@slow
+@with_smoke
+def test_every_rule_is_either_submitted_or_meant_to_run_where_snakemake_does(cluster):
+    planned = cluster.checkout.planned("--configfile", CONFIG, "--forceall")
+    assert set(planned) == LOCAL | {kind.partition(" ")[0] for kind in ASKED}
+
+
+@slow
+@with_smoke
+def test_each_attempt_asks_for_more(cluster):
+    for job, asked in cluster.submitted().items():
+        attempts = 3 if job == TRAIN else 2
+        minutes, memory = ([int(re.search(rf"{option} (\d+)", one)[1]) for one in asked] for option in ("-t", "--mem"))
+        assert minutes == [minutes[0] * (1 + attempt) for attempt in range(attempts)], job
+        assert memory == [memory[0] * (1 + attempt) for attempt in range(attempts)], job
+        others = [re.sub(r"(-t|--mem) \d+", "", one) for one in asked]
+        assert len(set(others)) == 1, job
+
+
+@slow
+@with_smoke
+def test_a_job_runs_what_it_was_given(cluster):
+    (output,) = cluster.folder.glob("*.output")
+    assert output.with_suffix(".state").read_text() == "COMPLETED"
+    log = cluster.checkout.folder / "results/smoke/logs/information/tanh/seeds_0-1/ebab.log"
+    assert "information tanh ebab: 12 of 12 layers" in log.read_text()
+
+
+@slow
+@with_smoke
+def test_the_study_is_complete(cluster):
+    assert cluster.checkout.planned(*TARGETS, "--configfile", CONFIG) == {}
+
+
+@slow
+@with_smoke
+def test_jobs_are_looked_for_with_squeue(cluster):
+    calls = (cluster.folder / "calls").read_text().splitlines()
+    assert any(call.startswith("squeue") and "--states=all" in call for call in calls)
+    assert not [call for call in calls if call.startswith("sacct ") and "--name" in call]
+
+
+def _with_names(checkout: Checkout) -> None:
+    """Takes the marks of comments away from the names of a cluster, as its user does."""
+    path = checkout.folder / "workflow/profiles/slurm/config.yaml"
+    text = path.read_text()
+    named = re.sub(r"^# (  \w+: )", r"\1", text, flags=re.M)
+    assert named != text
+    path.write_text(named)
+
+
+@slow
+@with_smoke
+def test_names_of_a_cluster(smoke, tmp_path):
+    cluster = FakeCluster(tmp_path, smoke)
+    _with_names(cluster.checkout)
+    of_block = "results/smoke/information/tanh/seeds_0-1"
+    # In a study for the CPU alone no job has to do with GPUs.
+    done = cluster.snakemake("results/smoke/weights/tanh/seeds_0-1.h5", "--config", "device=cpu")
+    assert done.returncode == 0, done.stderr
+    targets = (f"{of_block}/kde.parquet", f"{of_block}/ebab.parquet")
+    done = cluster.snakemake(*targets, "--forcerun", "train", "--set-threads", "activations=4")
+    assert done.returncode == 0, done.stderr
+    common = "--parsable --export=ALL -A my_project"
+    assert cluster.submitted() == {
+        TRAIN: [
+            f"{common} -p cpu -t 11 --mem 850 --ntasks=1 --cpus-per-task=1",
+            f"{common} -p gpu -t 11 --mem 2350 --cpus-per-task=1 --gpus=a100:1",
+        ],
+        "rule_activations_wildcards_tanh_seeds_0-1": [
+            f"{common} -p gpu -t 11 --mem 2400 --cpus-per-task=4 --gpus=a100:1"
+        ],
+        "rule_information_wildcards_tanh_seeds_0-1_kde": [
+            f"{common} -p gpu -t 11 --mem 2400 --cpus-per-task=1 --gpus=a100:1"
+        ],
+        "rule_information_wildcards_tanh_seeds_0-1_ebab": [
+            f"{common} -p cpu -t 11 --mem 450 --ntasks=1 --cpus-per-task=1"
+        ],
+    }
+
+
+# One machine with GPUs
+
+
+@slow
+@pytest.mark.parametrize(
+    ("visible", "arguments", "at_a_time"),
+    [("0,1,2", (), 3), ("GPU-5f3a", (), 1), ("", (), 0), ("0,1,2", ("--resources", "gpu=2"), 2)],
+)
+def test_as_many_jobs_use_a_gpu_as_there_are(visible, arguments, at_a_time, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    given = _read("--profile", "workflow/profiles/gpu", *arguments)
+    assert given.resources["gpu"].value == at_a_time
+    assert given.cores > 0
+
+
+@slow
+def test_without_a_gpu_the_profile_limits_nothing(checkout, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    arguments = ("--dry-run", "--profile", "workflow/profiles/gpu", "--configfile", SMOKE, "--config", "device=auto")
+    done = checkout.snakemake(*arguments, "--until", "train")
+    assert done.returncode == 0, done.stderr
+    assert set(re.findall(r"gpu=\d+, device=\w+", done.stdout + done.stderr)) == {"gpu=0, device=auto"}
+
+
+# What Snakemake makes of a profile
+
+
+def _read(*arguments: str):
+    """The options that Snakemake understands."""
+    from snakemake.cli import parse_args
+
+    before = os.getcwd()
+    os.chdir(ROOT)
+    try:
+        return parse_args(list(arguments))[1]
+    finally:
+        os.chdir(before)
+
+
+def faults(text: str) -> list[str]:
+    """What Snakemake would leave out of a profile without a word, or take for something that is not there."""
+    import yte
+    from snakemake.cli import parse_args
+
+    known = {action.lstrip("-") for action in parse_args([])[0]._option_string_actions}
+    rules = set(RULES)
+    resources = {name for text in RULES.values() for name in re.findall(r"^ {8}(\w+)=", _resources(text), re.M)}
+    resources |= {"mem_mb", "runtime", "slurm_account", "slurm_partition", "gpu_partition", "gpu_model"}
+    profile = yte.process_yaml(text, require_use_yte=True) or {}
+    found = [key for key in profile if key not in known]
+    for key, value in profile.items():
+        if key == "set-resources":
+            found += [name for name in value or {} if name not in rules]
+            found += [name for given in (value or {}).values() for name in given if name not in resources]
+        elif key == "set-threads":
+            found += [name for name in value or {} if name not in rules]
+        elif key in ("resources", "default-resources"):
+            found += [name for name in value or {} if name not in resources]
+        elif isinstance(value, dict) and key in known:
+            found.append(key)
+    return found
+
+
+def _resources(rule: str) -> str:
+    """What a rule says under `resources`."""
+    return "".join(re.findall(r"    resources:\n((?: {8}.*\n)+)", rule))
+
+
+@pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.parent.name)
+def test_snakemake_reads_every_key_of_a_profile(path):
+    text = path.read_text()
+    assert faults(text) == []
+    assert faults(re.sub(r"^# (  \w+: )", r"\1", text, flags=re.M)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("default_resources: {slurm_partition: gpu}", "default_resources"),
+        ("default-resources: {partition: gpu}", "partition"),
+        ("set-resources: {trian: {mem_mb: 1}}", "trian"),
+        ("set-resources: {train: {memory: 1}}", "memory"),
+        ("set-threads: {trian: 2}", "trian"),
+        ("jobs: {train: 3}", "jobs"),
+        ("slurm-status: squeue", "slurm-status"),
+    ],
+)
+def test_a_misspelled_key_is_found(text, fault):
+    assert faults(text) == [fault]
+
+
+def test_the_default_profile_holds_beside_that_for_slurm():
+    # Where both have a key that of the default profile wins, so they have none in common.
+    keys = [
+        set(yaml.safe_load((ROOT / f"workflow/profiles/{name}/config.yaml").read_text()))
+        for name in ("default", "slurm")
+    ]
+    assert not keys[0] & keys[1]
+    given = _read("--profile", "workflow/profiles/slurm")
+    assert given.executor == "slurm"
+    assert (given.retries, given.keep_going, given.rerun_incomplete) == (2, True, True)
+    assert (given.slurm_status_command, given.latency_wait) == ("squeue", 60)
