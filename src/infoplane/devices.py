@@ -2,7 +2,7 @@
 
 Snakemake counts the jobs that use a GPU and leaves open which of them each takes. So a job locks one of the devices
 that it sees, for as long as its process lives: the kernel frees the lock whichever way the process ends. Where there
-are more jobs than devices, they share them evenly. Under SLURM a job sees only the devices that it was given.
+are more jobs than devices, they share them about evenly. Under SLURM a job sees only the devices that it was given.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def use_one() -> None:
 def claim(devices: tuple[str, ...], folder: Path) -> int:
     """The place in `devices`, by their names, of the one that this process has from now on until it ends.
 
-    It is the first that no other process has, else the first that the fewest have. Raises InfoplaneError if the
-    locks in `folder` cannot be made.
+    Each device can be locked any number of times, and a process takes the first lock that is free, in which all first
+    locks come before all second ones. Raises InfoplaneError if the locks in `folder` cannot be made.
     """
     import fcntl
 
