@@ -31,8 +31,9 @@ ON_CPU = frozenset({"fixed_binning", "ebab"})
 # Values per layer and epoch; other methods give an upper and a lower bound.
 _BOUNDS = {"fixed_binning": 1, "ebab": 1}
 
-# On a cluster two processes of Snakemake stand beside each command, the one of the job and the one of its step.
-SNAKEMAKE_MB = 250
+# On a cluster two processes of Snakemake stand beside each command, the one of the job and the one of its step, of
+# 180 MB each with what they share.
+SNAKEMAKE_MB = 330
 # Main memory of a process that has opened a CUDA device, in which the libraries of CUDA are loaded. An assumption.
 CUDA_MB = 1500
 # More is asked for than the need, by these factors: memory, and time (other machines are slower, or shared).
@@ -59,7 +60,7 @@ class Need:
 def memory(need: Need, attempt: int, gpus: int = 0) -> int:
     """MB to ask for: the need and a quarter, and what stands beside it; twice that in the second attempt, and so on."""
     asked = MEMORY_MARGIN * need.megabytes + SNAKEMAKE_MB + (CUDA_MB if gpus else 0)
-    return attempt * 50 * math.ceil(asked / 50)
+    return attempt * 10 * math.ceil(asked / 10)
 
 
 def minutes(need: Need, attempt: int) -> int:
@@ -215,7 +216,7 @@ def collecting(study: Study, table: str) -> Need:
     of = rows(study)
     files = sum(-(-study.seeds // study.seeds_per_job) for _ in study.runs)
     files *= len(study.estimators) if table == "information" else 1
-    return Need(140 + _in_memory([table], of), 10 + 5e-6 * of[table] + 0.05 * files)
+    return Need(130 + _in_memory([table], of), 10 + 5e-6 * of[table] + 0.05 * files)
 
 
 def by_run(study: Study) -> Need:
