@@ -150,7 +150,9 @@ def test_footer_states_the_assumption_and_the_seeds(drawn, study, name, estimato
         assert "tanh, seed 0, epoch 1000" in footer
     elif name != "estimators_side_by_side":
         assert "4 seeds per run" in footer
-    if name not in ("estimators_side_by_side", "distributions", "l2"):
+    if name == "sensitivity":
+        assert "but for up to 6 networks that diverged" in footer
+    elif name not in ("estimators_side_by_side", "distributions", "l2"):
         assert "diverged and left out: softplus: 2 of 4; ELU: 4 of 4." in footer
     if estimator is not None:
         rows = study["information"][study["information"]["estimator"] == estimator]

@@ -4,7 +4,8 @@ Pure functions of tidy data frames: `compression` makes one row per run, seed, l
 of the trajectories; the others read its result, but for `phases`, which reads the trajectories.
 """
 
-from infoplane.statistics.claims import CLAIMS, Rules, claims
+from infoplane.statistics.claim_parts import Rules
+from infoplane.statistics.claims import CLAIMS, claims
 from infoplane.statistics.compression import MEASURES, compression
 from infoplane.statistics.correlation import GENERALISATION, correlation
 from infoplane.statistics.effects import effects

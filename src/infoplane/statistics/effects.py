@@ -121,12 +121,6 @@ def _of_pair(
     return rows
 
 
-def informative_layers(table: pd.DataFrame) -> list[int]:
-    """The layers that are below the ceiling H(X) for at least half of the seeds of every run in `table`."""
-    ceiling = table.groupby(["run", "layer"], observed=True)["at_ceiling"].mean().groupby("layer").max()
-    return [int(layer) for layer in ceiling.index[ceiling.to_numpy() <= 0.5]]
-
-
 def _spread(series: pd.DataFrame, confidence: float, number: int, seed: int) -> dict[str, object]:
     ceiling = series.groupby("layer")[["at_ceiling", "at_ceiling_baseline"]].mean().max(axis=1)
     layers = ceiling.index[ceiling.to_numpy() <= 0.5].tolist()
