@@ -94,9 +94,14 @@ def settings() -> RunSettings:
 def finish(folder: Path, name: str, text: str, seeds: range | None = None) -> None:
     held = np.array(Block.parse(f"seeds_{name}").seeds if seeds is None else seeds)
     with storage.create(folder / f"seeds_{name}.h5", "weights", {"settings": text}) as file:
-        file["seeds"], file["epochs"], file["diverged_epoch"] = held, [0], np.full_like(held, -1)
-        file["parameters/layer1/weights"] = np.ones((len(held), 1, 1, 1), np.float32)
-        file["parameters/layer1/biases"] = np.ones((len(held), 1, 1), np.float32)
+        for array, values in (
+            ("seeds", held),
+            ("epochs", [0]),
+            ("diverged_epoch", np.full_like(held, -1)),
+            ("parameters/layer1/weights", np.ones((len(held), 1, 1, 1))),
+            ("parameters/layer1/biases", np.ones((len(held), 1, 1))),
+        ):
+            storage.write_array(file, array, values)
 
 
 def test_finished_blocks_are_whole_files_of_the_same_settings_and_seeds(tmp_path, settings):

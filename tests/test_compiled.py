@@ -58,6 +58,27 @@ def test_processes_that_compile_at_the_same_time(script, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.nb[ci]")} == kept
 
 
+BOUNDS = """
+import numpy as np
+from infoplane.estimators import kde_bounds
+
+rng = np.random.default_rng(0)
+inputs, labels = rng.normal(size=(600, 12)), rng.integers(0, 2, 600)
+activity = np.tanh(inputs @ rng.normal(size=(8, 12, 5))).astype("float32")
+print(*np.array(kde_bounds(activity, labels)).ravel())
+"""
+
+
+def test_the_process_that_compiles_gives_the_bits_of_the_next(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", BOUNDS]
+    compiling, loading = (
+        subprocess.run(command, capture_output=True, text=True, env=environment, check=True).stdout for _ in range(2)
+    )
+    assert len(compiling.split()) == 32
+    assert compiling == loading
+
+
 def test_everything_that_is_kept_is_compiled_that_way():
     users = [path for path in PACKAGE.rglob("*.py") if re.search(r"\bcache ?= ?True", path.read_text())]
     assert users == [PACKAGE / "compiled.py"]

@@ -76,7 +76,8 @@ def test_config_yaml_explains_every_key_of_the_schema(default):
     schema = yaml.safe_load(SCHEMA.read_text())
     assert set(default) == set(schema["properties"])
     assert set(default["defaults"]) == set(schema["$defs"]["settings"]["properties"])
-    assert set(default["statistics"]) == set(schema["properties"]["statistics"]["properties"])
+    for section in ("statistics", "claims", "sensitivity"):
+        assert set(default[section]) == set(schema["properties"][section]["properties"])
 
 
 def test_every_key_of_the_schema_is_described_and_closed():
@@ -140,6 +141,55 @@ def test_recorded_epochs_begin_at_0_and_end_at_the_last(last, count, spacing):
 
 def test_listed_epochs_get_the_first_and_the_last():
     assert RecordedEpochs("list", epochs=(3, 5)).resolve(9).tolist() == [0, 3, 5, 9]
+
+
+def test_every_value_of_a_varied_setting_is_an_estimator_of_its_own(default):
+    sensitivity = load(default).sensitivity
+    assert list(sensitivity.variants) == [
+        "fixed_bins_10", "fixed_bins_100", "ebab_bins_10", "ebab_bins_100", "adaptive_kde_noise_scale_0.0001",
+    ]  # fmt: skip
+    variant = sensitivity.variants["ebab_bins_10"]
+    assert (variant.base, variant.key, variant.value) == ("ebab", "bins", 10)
+    assert variant.settings == EstimatorSettings("ebab", {**load(default).estimators["ebab"].settings, "bins": 10})
+    # The fixed range that an adaptive method is compared with has as many bins.
+    assert sensitivity.fixed == {
+        "ebab": "fixed", "ebab_bins_10": "fixed_bins_10", "ebab_bins_100": "fixed_bins_100", "adaptive_kde": "fixed",
+        "adaptive_kde_noise_scale_0.0001": "fixed",
+    }  # fmt: skip
+    assert load(default).claims["fixed"] == "fixed"
+
+
+def test_a_variant_that_the_study_has_is_not_computed_again(default):
+    config = changed(default, "sensitivity/vary", {"ebab": {"bins": [10, 30]}, "kde": {"noise_variance": [0.5]}})
+    config["estimators"]["coarse"] = {"method": "ebab", "bins": 10}
+    assert list(load(config).sensitivity.variants) == ["kde_noise_variance_0.5"]
+    assert "coarse" not in load(config).sensitivity.fixed
+
+
+def test_only_a_single_range_with_as_many_bins_is_a_counterpart(default):
+    config = changed(default, "estimators/fixed", {"method": "fixed_binning", "bins": 30, "range": "layer_maximum"})
+    assert load(config).claims["fixed"] is None
+    config["estimators"]["other"] = {"method": "fixed_binning", "bins": 20, "range": "network_maximum"}
+    assert load(config).claims["fixed"] is None
+    # Noise has no bins: any number will do.
+    assert load(changed(config, "claims/estimator", "adaptive_kde")).claims["fixed"] == "other"
+
+
+def test_without_sensitivity_there_are_no_variants_and_not_its_figure(default):
+    off = load(changed(default, "sensitivity/enabled", False))
+    assert not off.sensitivity.variants
+    assert set(load(default).figures) - set(off.figures) == {"sensitivity"}
+    config = changed(changed(default, "sensitivity/enabled", False), "figures", ["sensitivity"])
+    message = 'figures has "sensitivity", which needs sensitivity.enabled; it must be true'
+    with pytest.raises(InfoplaneError, match=message):
+        load(config)
+    assert not load({"study": "small", "runs": {"one": {}}}).sensitivity.enabled
+
+
+def test_a_variant_may_not_take_the_name_of_an_estimator(default):
+    config = changed(default, "estimators/ebab_bins_10", {"method": "kde"})
+    with pytest.raises(InfoplaneError, match=r"sensitivity.vary.ebab.bins has 10, whose name ebab_bins_10 is that of"):
+        load(config)
 
 
 NAME = "1 to 64 letters, digits, '.', '_' or '-', of which the first is a letter or digit"
@@ -223,6 +273,29 @@ WHOLE = "a whole number of at least 1"
         ("estimators/fixed/range", [1, -1], "estimators.fixed*[1, -1]*"),
         ("statistics/primary_measure", "dorp", 'statistics.primary_measure is "dorp"; it must be "drop", *'),
         ("statistics/confidence", 95, "statistics.confidence is 95; it must be a number greater than 0 and less *"),
+        ("sensitivity/enabled", "yes", 'sensitivity.enabled is "yes"; it must be true or false'),
+        ("sensitivity/varied", {}, "sensitivity.varied is not a key; allowed are *vary (did you mean vary?)"),
+        ("sensitivity/vary/ksg", {"bins": [3]}, 'sensitivity.vary has "ksg"; allowed are adaptive_kde, ebab, *'),
+        ("sensitivity/vary/ebab", {}, "sensitivity.vary.ebab is empty; it must have at least one entry"),
+        ("sensitivity/vary/ebab/bin", [3], "sensitivity.vary.ebab.bin is not a key; allowed are bins, *"),
+        ("sensitivity/vary/ebab/bins", 10, "sensitivity.vary.ebab.bins is 10; it must be a list of 1 or more *"),
+        ("sensitivity/vary/ebab/bins", [], "sensitivity.vary.ebab.bins is []; it must be a list of 1 or more *"),
+        ("sensitivity/vary/ebab/bins", [1], "sensitivity.vary.ebab.bins is 1; it must be a whole number of at *"),
+        (
+            "sensitivity/vary/fixed",
+            {"range": [[1, -1]]},
+            "sensitivity.vary.fixed: range is [1, -1]: two finite numbers are needed, the first below the second",
+        ),
+        (
+            "sensitivity/vary/adaptive_kde/noise_scale",
+            ["1e-2"],
+            'sensitivity.vary.adaptive_kde.noise_scale is "1e-2"; it must be *(YAML reads 1e-2 as text: write 0.01 *',
+        ),
+        ("sensitivity/bounds", ["both"], 'sensitivity.bounds.0 is "both"; it must be "upper" or "lower"'),
+        ("sensitivity/bounds", [], "sensitivity.bounds is []; it must be a list of 1 or more distinct entries, *"),
+        ("sensitivity/measures", ["fall"], 'sensitivity.measures.0 is "fall"; it must be "drop", "balance" or "final"'),
+        ("sensitivity/stopping", [0], "sensitivity.stopping.0 is 0; it must be a number greater than 0 and of at *"),
+        ("sensitivity/stopping", [1.5], "sensitivity.stopping.0 is 1.5; it must be a number *of at most 1"),
         ("figures", ["plain"], 'figures has "plain"; allowed are *information_plane*'),
     ],
 )
@@ -271,7 +344,7 @@ def _values_of(kind: str, schema: dict, root: dict, depth: int) -> st.SearchStra
     if kind == "number":
         return st.floats() | st.sampled_from([*limits, 0.5, 1, 10**400]) | st.integers(-1, 3)
     if kind == "array":
-        return st.lists(_mostly(schema["items"], root, depth), max_size=4)
+        return st.lists(_mostly(schema.get("items", {}), root, depth), max_size=4)
     if kind == "object":
         parts = {key: _mostly(part, root, depth + 1) for key, part in schema.get("properties", {}).items()}
         # Sections of sections are left out more often, else an example would be the whole schema.

@@ -69,7 +69,7 @@ def _training_table(given: argparse.Namespace) -> None:
 def _collect(given: argparse.Namespace) -> None:
     from infoplane.stages.tables import collect
 
-    collect(_files(given), given.number_of_seeds, given.output)
+    collect(_files(given, given.estimators), given.number_of_seeds, given.output)
 
 
 def _compression(given: argparse.Namespace) -> None:
@@ -119,8 +119,24 @@ def _phases(given: argparse.Namespace) -> None:
 def _claims(given: argparse.Namespace) -> None:
     from infoplane.stages.statistics import claims_tables
 
+    tables = (given.compression, given.information, given.layers)
     resampling = (given.confidence, given.resamples, given.resampling_seed)
-    claims_tables(given.compression, given.information, given.rules, *resampling, given.output, given.parts, given.text)
+    claims_tables(*tables, given.rules, *resampling, given.output, given.parts, given.text)
+
+
+def _sensitivity(given: argparse.Namespace) -> None:
+    from infoplane.stages.sensitivity import sensitivity
+
+    files, fixed = (_files(given, [name]) if name else [] for name in (given.estimator, given.fixed))
+    tables = (given.number_of_seeds, given.training, given.layers)
+    settings = (given.variant, given.rules, given.chosen, given.resampling)
+    sensitivity(files, fixed, *tables, *settings, given.output)
+
+
+def _sensitivity_tables(given: argparse.Namespace) -> None:
+    from infoplane.stages.sensitivity import sensitivity_tables
+
+    sensitivity_tables(given.files, given.output, given.summary, given.factors, given.text)
 
 
 def _figure(given: argparse.Namespace) -> None:
@@ -193,6 +209,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, call, description in (
         ("training-table", _training_table, "collect the histories of weights files"),
         ("collect", _collect, "join tables of the same columns"),
+        ("sensitivity", _sensitivity, "put the claims to the test under every setting of one estimator"),
     ):
         command = add(name, call, description)
         # Lists of names instead of files: a study may have more files than fit on a command line.
@@ -200,7 +217,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--runs", nargs="+", action="append", required=True, help="runs of the same blocks")
         command.add_argument("--blocks", nargs="+", action="append", required=True, help="the blocks of these runs")
         command.add_argument("--number-of-seeds", type=int, required=True, help="what blocks have beyond is left out")
-        command.add_argument("--estimators", nargs="+", default=[""])
+    commands.choices["collect"].add_argument("--estimators", nargs="+", default=[""])
 
     for name, call, description in (
         ("compression", _compression, "measure compression"),
@@ -223,9 +240,29 @@ def _parser() -> argparse.ArgumentParser:
 
     claims = commands.choices["claims"]
     claims.add_argument("--information", type=Path, required=True)
+    claims.add_argument("--layers", type=Path, required=True)
     claims.add_argument("--rules", required=True, help="of the verdicts, as JSON")
     claims.add_argument("--parts", type=Path, required=True, help="where the table of the claims' parts goes")
     claims.add_argument("--text", type=Path, required=True, help="where the claims go as Markdown")
+
+    sensitivity = commands.choices["sensitivity"]
+    sensitivity.add_argument("--estimator", required=True)
+    sensitivity.add_argument("--fixed", default="", help="its counterpart with one range of bins for all layers")
+    sensitivity.add_argument("--training", type=Path, required=True)
+    sensitivity.add_argument("--layers", type=Path, required=True)
+    for name, description in (
+        ("variant", "base, varied, value and settings of the estimator"),
+        ("chosen", "bounds, measures and stopping"),
+        ("resampling", "confidence, resamples and resampling_seed"),
+        ("rules", "of the verdicts"),
+    ):
+        sensitivity.add_argument(f"--{name}", type=_json(json.loads), required=True, help=f"{description}, as JSON")
+
+    joined = add("sensitivity-tables", _sensitivity_tables, "join the claims under all settings and count verdicts")
+    joined.add_argument("--files", type=Path, nargs="+", required=True)
+    joined.add_argument("--summary", type=Path, required=True, help="where the table of shares of verdicts goes")
+    joined.add_argument("--factors", type=Path, required=True, help="where the table of what verdicts turn on goes")
+    joined.add_argument("--text", type=Path, required=True, help="where both go as Markdown")
 
     resampled = ("correlation", "effects", "seeds-needed", "phases", "claims")
     for name in ("compression-summary", "variance-components", *resampled):
@@ -275,14 +312,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _files(given: argparse.Namespace) -> list[Path]:
+def _files(given: argparse.Namespace, estimators: Sequence[str] = ("",)) -> list[Path]:
     """The files of every combination of run, its blocks and estimators, in the order given."""
     if len(given.runs) != len(given.blocks):
         raise InfoplaneError(f"--runs is given {len(given.runs)} times; --blocks must be given as often")
     return [
         Path(given.files.format(run=run, block=block, estimator=estimator))
         for runs, blocks in zip(given.runs, given.blocks, strict=True)
-        for run, estimator, block in itertools.product(runs, given.estimators, blocks)
+        for run, estimator, block in itertools.product(runs, estimators, blocks)
     ]
 
 

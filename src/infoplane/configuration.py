@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
@@ -20,7 +21,16 @@ from jsonschema.exceptions import ValidationError
 
 from infoplane import activation_functions, datasets, estimators, figures
 from infoplane.errors import InfoplaneError
-from infoplane.settings import EstimatorSettings, Initialisation, RecordedEpochs, RunSettings, Split
+from infoplane.settings import (
+    ADAPTIVE_METHODS,
+    EstimatorSettings,
+    Initialisation,
+    RecordedEpochs,
+    RunSettings,
+    Sensitivity,
+    Split,
+    Variant,
+)
 
 Schema = Mapping[str, Any]
 
@@ -42,6 +52,7 @@ class Study:
     resampling_seed: int
     interval_width: float
     claims: Mapping[str, Any]
+    sensitivity: Sensitivity
     figures: tuple[str, ...]
 
 
@@ -110,21 +121,26 @@ def _check(config: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
 
 
 def _expand(config: Mapping[str, Any]) -> Study:
+    runs = {name: _run(values, f"runs.{name}") for name, values in config["runs"].items()}
+    of_study = {name: _estimator(values, f"estimators.{name}") for name, values in config["estimators"].items()}
+    claims = _claims(config["claims"], config["statistics"]["primary_measure"], of_study)
+    sensitivity = _sensitivity(config["sensitivity"], config["estimators"], of_study)
     return Study(
         name=config["study"],
         seeds=int(config["seeds"]),
         seeds_per_job=int(config["seeds_per_job"]),
         device=config["device"],
         keep_activations=config["keep_activations"],
-        runs={name: _run(values, f"runs.{name}") for name, values in config["runs"].items()},
-        estimators={name: _estimator(values, f"estimators.{name}") for name, values in config["estimators"].items()},
+        runs=runs,
+        estimators=of_study,
         primary_measure=config["statistics"]["primary_measure"],
         confidence=float(config["statistics"]["confidence"]),
         resamples=int(config["statistics"]["resamples"]),
         resampling_seed=int(config["statistics"]["resampling_seed"]),
         interval_width=float(config["statistics"]["interval_width"]),
-        claims=_claims(config["claims"], config["statistics"]["primary_measure"], config["estimators"]),
-        figures=_figures(config["figures"]),
+        claims=claims,
+        sensitivity=sensitivity,
+        figures=_figures(config["figures"], sensitivity.enabled),
     )
 
 
@@ -192,13 +208,16 @@ def _recorded_epochs(value: Any, epochs: int, where: str) -> RecordedEpochs:
     return RecordedEpochs("log", int(value))
 
 
+def _settings_schema(method: str) -> Schema:
+    return {"type": "object", "additionalProperties": False, "properties": estimators.METHODS[method].settings}
+
+
 def _estimator(values: Mapping[str, Any], where: str) -> EstimatorSettings:
     given = dict(values)
     name = given.pop("method")
     if name not in estimators.METHODS:
         raise InfoplaneError(f"{where}.method is {_shown(name)}; {_allowed(name, estimators.METHODS)}")
-    method = estimators.METHODS[name]
-    schema = {"type": "object", "additionalProperties": False, "properties": method.settings}
+    method, schema = estimators.METHODS[name], _settings_schema(name)
     settings = _complete(_validated(given, schema, where), schema, schema)
     if method.check is not None:
         try:
@@ -208,25 +227,76 @@ def _estimator(values: Mapping[str, Any], where: str) -> EstimatorSettings:
     return EstimatorSettings(name, settings)
 
 
-def _claims(values: Mapping[str, Any], measure: str, known: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The rules of the verdicts, with the primary measure and the estimator by name."""
+def _claims(values: Mapping[str, Any], measure: str, of_study: Mapping[str, EstimatorSettings]) -> Mapping[str, Any]:
+    """The rules of the verdicts, with the primary measure, and the estimator and its fixed counterpart by name."""
     estimator = values["estimator"]
     if estimator is None:
-        adaptive = [name for name, settings in known.items() if settings["method"] == "ebab"]
-        estimator = [*adaptive, *known][0]
-    elif estimator not in known:
-        raise InfoplaneError(f"claims.estimator is {_shown(estimator)}; {_allowed(estimator, known)}")
+        adaptive = [name for name, settings in of_study.items() if settings.method == "ebab"]
+        estimator = [*adaptive, *of_study][0]
+    elif estimator not in of_study:
+        raise InfoplaneError(f"claims.estimator is {_shown(estimator)}; {_allowed(estimator, of_study)}")
     numbers = {name: float(value) for name, value in values.items() if isinstance(value, int | float)}
     negligible = {name: float(value) for name, value in values["negligible"].items()}
-    return {**values, **numbers, "negligible": negligible, "estimator": estimator, "measure": measure}
+    fixed = _fixed_counterpart(of_study[estimator], of_study)
+    return {**values, **numbers, "negligible": negligible, "estimator": estimator, "fixed": fixed, "measure": measure}
 
 
-def _figures(chosen: Any) -> tuple[str, ...]:
+def _fixed_counterpart(own: EstimatorSettings, known: Mapping[str, EstimatorSettings]) -> str | None:
+    """For an adaptive estimator, the one with a single range of bins for all layers and as many bins, if it has any."""
+    if own.method not in ADAPTIVE_METHODS:
+        return None
+    for name, other in known.items():
+        one_range = other.settings.get("range") in ("activation_function", "network_maximum")
+        if one_range and own.settings.get("bins", other.settings["bins"]) == other.settings["bins"]:
+            return name
+    return None
+
+
+def _sensitivity(
+    values: Mapping[str, Any], given: Mapping[str, Any], of_study: Mapping[str, EstimatorSettings]
+) -> Sensitivity:
+    """The variants of the estimators that the section `sensitivity` asks for; those that the study has are left out."""
+    variants: dict[str, Variant] = {}
+    for base, changes in values["vary"].items():
+        if base not in of_study:
+            raise InfoplaneError(f"sensitivity.vary has {_shown(base)}; {_allowed(base, of_study)}")
+        for key, others in changes.items():
+            for value in others:
+                where = f"sensitivity.vary.{base}"
+                _validated({key: value}, _settings_schema(of_study[base].method), where)
+                settings = _estimator({**given[base], key: value}, where)
+                if settings in of_study.values() or settings in (known.settings for known in variants.values()):
+                    continue
+                name = re.sub(r"[^A-Za-z0-9._-]+", "_", f"{base}_{key}_{json.dumps(value)}").rstrip("_")
+                if name in of_study or name in variants:
+                    raise InfoplaneError(
+                        f"{where}.{key} has {_shown(value)}, whose name {name} is that of another estimator; "
+                        "it must be another value, or the other estimator have another name"
+                    )
+                variants[name] = Variant(base, key, value, settings)
+    if not values["enabled"]:
+        variants = {}
+    known = {**of_study, **{name: variant.settings for name, variant in variants.items()}}
+    fixed = {name: _fixed_counterpart(own, of_study if name in of_study else known) for name, own in known.items()}
+    return Sensitivity(
+        enabled=values["enabled"],
+        variants=variants,
+        bounds=tuple(values["bounds"]),
+        measures=tuple(values["measures"]),
+        stopping=tuple(sorted(float(share) for share in values["stopping"])),
+        fixed={name: other for name, other in fixed.items() if other is not None},
+    )
+
+
+def _figures(chosen: Any, sensitivity: bool) -> tuple[str, ...]:
+    without = [] if sensitivity else [name for name in figures.FIGURES if figures.FIGURES[name].of_sensitivity]
     if chosen == "all":
-        return tuple(figures.FIGURES)
+        return tuple(name for name in figures.FIGURES if name not in without)
     for name in chosen:
         if name not in figures.FIGURES:
             raise InfoplaneError(f"figures has {_shown(name)}; {_allowed(name, figures.FIGURES)}")
+        if name in without:
+            raise InfoplaneError(f"figures has {_shown(name)}, which needs sensitivity.enabled; it must be true")
     return tuple(chosen)
 
 

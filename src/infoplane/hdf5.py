@@ -1,12 +1,17 @@
-"""The layout of the HDF5 files, checked before anything in them is used: a file may come from a stranger.
+"""How HDF5 files are written, and their layout, checked before anything in them is used.
 
-Nothing in an HDF5 file is executed, but one may lead to other files, declare arrays of any size, or contain itself.
+A file may come from a stranger: nothing in it is executed, but it may lead to other files, declare arrays of any size,
+or contain itself.
 """
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import h5py
 
@@ -40,10 +45,53 @@ _OTHERS = {
 _DEEPEST = 3
 
 
+@contextmanager
+def written(path: Path) -> Iterator[h5py.File]:
+    """A new file to write. Raises OSError, when it is closed, if anything could not be written."""
+    with _Output(path, "w+b") as output:
+        with h5py.File(output, "w", libver="v110") as file:
+            yield file
+        if output.failure is not None:
+            raise output.failure
+
+
+class _Output(io.FileIO):
+    """A file that keeps the first failure to itself: where a disk is full HDF5 crashes the process.
+
+    From then on what is written is lost, and what is read is zero.
+    """
+
+    failure: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        left = memoryview(data).cast("B")
+        size = len(left)
+        try:
+            while left and self.failure is None:
+                left = left[super().write(left) :]
+        except OSError as error:
+            self.failure = error
+        return size
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.failure = self.failure or error
+            return size or 0
+
+    def readinto(self, buffer: Any) -> int:
+        target = memoryview(buffer).cast("B")
+        if self.failure is None:
+            return super().readinto(target)
+        target[:] = bytes(len(target))
+        return len(target)
+
+
 def check(file: h5py.File, kind: str) -> None:
     """Raise ValueError, saying what is wrong, unless the file holds all data sets of its kind and nothing else.
 
-    Every array is of numbers, is stored in the file itself, and is no larger than it.
+    Every array is of numbers, with a checksum, is stored in the file itself, and is no larger than it.
     """
     lengths: dict[str, int] = {}
     names = set()
@@ -60,6 +108,8 @@ def check(file: h5py.File, kind: str) -> None:
         fits = [lengths.setdefault(axis, length) == length for axis, length in zip(axes, data.shape, strict=False)]
         if len(axes) != data.ndim or 0 in data.shape or not all(fits):
             raise ValueError(f"{name} has the shape {data.shape}, which does not fit the others")
+        if not data.fletcher32:
+            raise ValueError(f"{name} has no checksum")
         names.add(name)
     layers = max(1, sum(axis.startswith("unit") for axis in lengths))
     for name in _LAYOUTS[kind]:

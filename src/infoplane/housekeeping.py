@@ -10,7 +10,7 @@ from infoplane import storage
 from infoplane.errors import InfoplaneError
 
 # The folders whose files belong to one run, block or figure, so that a smaller study leaves some behind.
-_FOLDERS = ("weights", "activations", "information", "figures")
+_FOLDERS = ("weights", "activations", "information", "sensitivity", "figures")
 # The libraries whose version may change a number.
 _LIBRARIES = ("torch", "numpy")
 

@@ -236,6 +236,18 @@ def of_claims(study: Study) -> Need:
     return Need(215 + 1e-3 * at_once + _in_memory(["compression"], of), 15 + 3e-6 * of["information"])
 
 
+def of_sensitivity(study: Study, estimator: EstimatorSettings) -> Need:
+    """Of the claims under every setting of one estimator, which read its information and its counterpart's by run."""
+    of = rows(study)
+    of_runs = [size.recorded * size.layers * study.seeds for size in map(_sizes, study.runs.values())]
+    per_row = bounds(estimator)
+    read = (per_row + 1) * sum(of_runs)
+    # What is kept of all runs are trajectories, of which a number takes 8 bytes, and compression.
+    kept = 8e-6 * read * len(study.sensitivity.stopping)
+    megabytes = 215 + 1.5e-3 * per_row * max(of_runs) + kept + _in_memory(["training", "layers"], of)
+    return Need(megabytes, 15 + 1e-5 * read)
+
+
 def of_compression(study: Study) -> Need:
     """Of the statistics that read the table of compression alone; the time is that of correlation, the longest."""
     of = rows(study)

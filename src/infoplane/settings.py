@@ -159,3 +159,33 @@ class EstimatorSettings:
     def from_json(cls, text: str) -> EstimatorSettings:
         """The inverse of `to_json`."""
         return cls(**json.loads(text))
+
+
+# Methods whose bins or noise follow the activity of each layer; C6 compares them with one range for all layers.
+ADAPTIVE_METHODS = ("ebab", "adaptive_kde")
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """An estimator of the study with one of its settings changed."""
+
+    base: str  # name of the estimator
+    key: str
+    value: Any
+    settings: EstimatorSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitivity:
+    """Under which settings of the analysis the claims are tested again.
+
+    `variants` by name come beside the study's estimators; `stopping` are shares of the epochs. `fixed` names, for every
+    adaptive estimator and variant that has one, its counterpart with one range of bins for all layers.
+    """
+
+    enabled: bool
+    variants: Mapping[str, Variant]
+    bounds: tuple[str, ...]
+    measures: tuple[str, ...]
+    stopping: tuple[float, ...]
+    fixed: Mapping[str, str]

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import h5py
+import numpy as np
 
 from infoplane import hdf5
 from infoplane.errors import InfoplaneError
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
+    from numpy.typing import ArrayLike
 
-FORMAT = 1
+FORMAT = 2
 # Beside the provenance of a CSV table: the SHA-256 of its rows.
 _CSV_DIGEST = "table_sha256"
 
@@ -83,11 +85,17 @@ def _is_running(process: str) -> bool:
 @contextmanager
 def create(path: Path, kind: str, provenance: Mapping[str, Any]) -> Iterator[h5py.File]:
     """A new HDF5 file of a kind ("weights" or "activations") that appears under its name when it is whole."""
-    with replacing(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
-        file.attrs["kind"] = f"infoplane {kind}"
+    with replacing(path) as temporary, hdf5.written(temporary) as file:
         file.attrs["format"] = FORMAT
-        file.attrs["provenance"] = json.dumps(provenance, sort_keys=True)
+        # Text of a fixed length, beside its name: HDF5 has no checksum for text of any length, and may hang on it.
+        file.attrs["kind"] = np.bytes_(f"infoplane {kind}")
+        file.attrs["provenance"] = np.bytes_(json.dumps(provenance, sort_keys=True))
         yield file
+
+
+def write_array(group: h5py.Group, name: str, values: ArrayLike) -> None:
+    """Write an array as one chunk, with a checksum."""
+    group.create_dataset(name, data=values, chunks=np.shape(values), fletcher32=True)
 
 
 @contextmanager
@@ -106,11 +114,11 @@ def open_checked(path: Path, kind: str) -> Iterator[h5py.File]:
         ) from error
     try:
         with file:
-            found, version = (str(file.attrs.get(name, "nothing")) for name in ("kind", "format"))
-            if found != f"infoplane {kind}":
-                raise InfoplaneError(f"{path}: this file holds {found!r}; it must hold 'infoplane {kind}'")
-            if version != str(FORMAT):
+            found, version = _text(file, "kind"), file.attrs.get("format")
+            if version != FORMAT and isinstance(version, np.integer):
                 raise InfoplaneError(f"{path}: this file has the format {version}; this version reads {FORMAT}")
+            if found != f"infoplane {kind}":
+                raise InfoplaneError(f"{path}: this file holds {found or 'nothing'!r}; it must hold 'infoplane {kind}'")
             try:
                 hdf5.check(file, kind)
             except ValueError as error:
@@ -125,7 +133,14 @@ def open_checked(path: Path, kind: str) -> Iterator[h5py.File]:
 
 def read_provenance(file: h5py.File) -> dict[str, Any]:
     """The provenance of an open HDF5 file. Raises InfoplaneError if it has none."""
-    return _parsed_provenance(file.attrs.get("provenance"), Path(file.filename))
+    return _parsed_provenance(_text(file, "provenance"), Path(file.filename))
+
+
+def _text(file: h5py.File, name: str) -> str | None:
+    """An attribute that `create` wrote."""
+    if name not in file.attrs or file.attrs.get_id(name).dtype.kind != "S":
+        return None
+    return bytes(file.attrs[name]).decode(errors="replace")
 
 
 def _parsed_provenance(text: Any, path: Path) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def simulated() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def with_statistics() -> Callable[[dict[str, pd.DataFrame]], dict[str, pd.DataFrame]]:
+def with_statistics(simulated: ModuleType) -> Callable[[dict[str, pd.DataFrame]], dict[str, pd.DataFrame]]:
     """Adds the tables of the statistics to a study's tables."""
 
     def add(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
@@ -42,6 +42,7 @@ def with_statistics() -> Callable[[dict[str, pd.DataFrame]], dict[str, pd.DataFr
             "variance_components": variance_components(measured),
             "seeds_needed": seeds_needed(measured, number=50),
             "distributions": distributions_of(tables["information"]),
+            **simulated.sensitivity(tables),
         }
 
     return add

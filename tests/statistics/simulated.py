@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
+
+from infoplane.statistics import Rules
+from infoplane.statistics.sensitivity import sensitivity_summary, settings_of_estimator, stopped
+from infoplane.statistics.series import owners_of
 
 H_X, H_Y = 12.0, 0.999157
 ACTIVATIONS = ("tanh", "relu", "abs", "prelu", "elu", "softplus", "centered_softplus", "swish")
@@ -121,3 +127,44 @@ def study(
         "information": pd.concat(information, ignore_index=True),
         "layers": pd.concat(by_layer, ignore_index=True),
     }
+
+
+RULES = Rules(
+    estimator="ebab",
+    bound="upper",
+    measure="drop",
+    generalisation="test_accuracy",
+    significance=0.05,
+    negligible={"drop": 0.05, "balance": 0.0, "final": 0.05},
+    negligible_share=0.1,
+    strong_variation=0.5,
+    flat=0.1,
+    negligible_correlation=0.3,
+    fixed=None,
+)
+
+
+def sensitivity(
+    tables: dict[str, pd.DataFrame], rules: Rules = RULES, shares: tuple[float, ...] = (0.5, 1.0), number: int = 200
+) -> dict[str, pd.DataFrame]:
+    """The tables of the section `sensitivity`; estimators such as "ebab_bins_10" count as variants of "ebab"."""
+    information, owners = tables["information"], owners_of(tables["layers"])
+    settings = {"bounds": ("upper", "lower"), "measures": ("drop", "balance", "final"), "number": number}
+
+    def of(estimator: str) -> list:
+        rows = information[information["estimator"] == estimator]
+        return stopped((of_run for _, of_run in rows.groupby("run", sort=False)), tables["training"], shares)
+
+    parts = []
+    for estimator in information["estimator"].unique():
+        base, _, value = estimator.partition("_bins_")
+        fixed = of("fixed") if "fixed" in set(information["estimator"]) else None
+        table = settings_of_estimator(of(estimator), fixed, owners, rules, shares=shares, **settings)
+        primary = (table["estimator"] == rules.estimator) & (table["measure"] == rules.measure)
+        primary &= (table["stopping"] == 1) & table["bound"].isin([rules.bound, "none"])
+        own = {"bins": int(value or 30)} if estimator[:3] != "kde" else {"noise_variance": 0.001}
+        described = {"base": base, "varied": "bins" if value else "", "value": value, "settings": json.dumps(own)}
+        parts.append(table.assign(primary=primary, **described))
+    joined = pd.concat(parts, ignore_index=True)
+    summary, factors = sensitivity_summary(joined)
+    return {"sensitivity": joined, "sensitivity_summary": summary, "sensitivity_factors": factors}

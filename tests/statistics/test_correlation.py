@@ -11,7 +11,16 @@ from scipy import stats
 
 from infoplane.statistics import GENERALISATION, MEASURES, compression, correlation, sums
 from infoplane.statistics.correlation import Resampled, pooled_over_runs, within_run
-from infoplane.statistics.resampling import bca_interval, bca_p, holm, permutation_p, resamples
+from infoplane.statistics.resampling import (
+    bca_interval,
+    bca_p,
+    expanded,
+    holm,
+    permutation_p,
+    resamples,
+    resamples_for,
+    smallest_p,
+)
 
 NUMBERS = ["pearson_r", "pearson_lower", "pearson_upper", "pearson_p", "spearman_rho", "spearman_p"]
 
@@ -219,6 +228,7 @@ def test_bca_is_scipys_for_the_same_resamples():
         paired=True,
         vectorized=True,
         n_resamples=3000,
+        confidence_level=expanded(0.95, 30),
         method="BCa",
         rng=random,
     )
@@ -238,7 +248,20 @@ def test_the_p_value_of_a_threshold_is_where_the_interval_ends():
         ends = bca_interval(x.mean(), bootstrap, jackknife, n=25, confidence=confidence)[:2]
         for end in ends:
             assert bca_p(x.mean(), bootstrap, jackknife, end) == pytest.approx(1 - confidence, abs=0.005)
-    assert bca_p(x.mean(), bootstrap, jackknife, 99.0) == pytest.approx(2 / 20001)
+    assert bca_p(x.mean(), bootstrap, jackknife, 99.0) == pytest.approx(smallest_p(20000, 25))
+
+
+@pytest.mark.parametrize(("n", "p"), [(10, 0.01), (30, 0.002), (50, 0.0005)])
+def test_the_number_of_resamples_that_a_small_p_takes(n, p):
+    number = resamples_for(p, n)
+    assert smallest_p(number, n) <= p <= smallest_p(number // 2, n)
+    assert resamples_for(1e-9, 5) == 100_000
+
+
+def test_the_expanded_level():
+    # Hesterberg's table: for n = 10 the 2.5 % of each tail become 0.86 %.
+    assert (1 - expanded(0.95, 10)) / 2 == pytest.approx(0.0086, abs=1e-4)
+    assert expanded(0.95, 100_000) == pytest.approx(0.95, abs=1e-4)
 
 
 def test_bootstrap_intervals_are_scipys():
@@ -253,6 +276,7 @@ def test_bootstrap_intervals_are_scipys():
             lambda a, b, of=statistic: of(a, b).statistic,
             paired=True,
             n_resamples=4000,
+            confidence_level=expanded(0.95, 40),
             method="BCa",
             rng=random,
         ).confidence_interval

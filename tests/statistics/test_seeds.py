@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from infoplane.statistics import compression, seeds_needed, variance_components
+from infoplane.statistics.resampling import expanded
 from infoplane.statistics.seeds import components
 
 
@@ -129,6 +130,8 @@ def test_coefficient_of_variation_is_scipys(measured):
     chosen = measured[(measured["run"] == "elu") & (measured["layer"] == 5)]
     values = chosen[(chosen["estimator"] == row["estimator"])]["drop"].to_numpy()
     assert row["cv"] == pytest.approx(stats.variation(values, ddof=1))
-    theirs = stats.bootstrap((values,), lambda v, axis: stats.variation(v, ddof=1, axis=axis), rng=0, n_resamples=5000)
+    level = expanded(0.95, len(values))
+    settings = {"rng": 0, "n_resamples": 5000, "confidence_level": level}
+    theirs = stats.bootstrap((values,), lambda v, axis: stats.variation(v, ddof=1, axis=axis), **settings)
     interval = theirs.confidence_interval
     assert [row["cv_lower"], row["cv_upper"]] == pytest.approx([interval.low, interval.high], rel=0.1)

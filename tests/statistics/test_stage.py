@@ -17,7 +17,7 @@ from infoplane.statistics import Rules, claims, compression, phases
 def folder(simulated, tmp_path_factory):
     folder = tmp_path_factory.mktemp("tables")
     study = simulated.study(seeds=6, diverged={("relu", 2): 20})
-    for name in ("information", "training"):
+    for name in ("information", "training", "layers"):
         storage.write_table(study[name], folder / f"{name}.parquet", {"infoplane": "test"})
     return folder
 
@@ -41,8 +41,10 @@ def test_tables_are_those_of_the_functions(folder):
     given = json.dumps(dataclasses.asdict(rules))
     outputs = ("--output", "claims.csv", "--parts", "claim_parts.csv", "--text", "claims.md")
     tables = ("--compression", "compression.csv", "--information", "information.parquet")
+    tables += ("--layers", "layers.parquet")
     run(folder, "claims", *tables, "--rules", given, "--resamples", "200", *outputs)
-    verdicts, parts = claims(measured, information, rules, number=200)
+    layers = storage.read_table(folder / "layers.parquet")
+    verdicts, parts = claims(measured, information, layers, rules, number=200)
     assert storage.read_table(folder / "claims.csv")["verdict"].tolist() == verdicts["verdict"].tolist()
     assert storage.read_table(folder / "claim_parts.csv")["p"].tolist() == pytest.approx(
         parts["p"].tolist(), nan_ok=True

@@ -15,7 +15,7 @@ from infoplane import resources as need
 from infoplane.errors import InfoplaneError
 from infoplane.code import digest, digest_of_files
 from infoplane.estimators import METHODS
-from infoplane.figures import FIGURES
+from infoplane.figures import FIGURES, OF_SENSITIVITY
 from infoplane.settings import Block
 
 environment.run_this_checkout(SOURCE)
@@ -55,6 +55,17 @@ TABLES = {
     "phases": f"{RESULTS}/tables/phases.csv",
     "claims": f"{RESULTS}/tables/claims.csv",
     "claim_parts": f"{RESULTS}/tables/claim_parts.csv",
+    **{name: f"{RESULTS}/tables/{name}.csv" for name in OF_SENSITIVITY},
+}
+# The tables of the study: those of the section `sensitivity` are for whom it is enabled.
+OF_STUDY = [
+    name for name in TABLES if study.sensitivity.enabled or name not in OF_SENSITIVITY
+]
+SENSITIVITY = f"{RESULTS}/sensitivity/{{estimator}}.parquet"
+# The study's estimators, and those that only the section `sensitivity` asks for.
+ESTIMATORS = {
+    **study.estimators,
+    **{name: variant.settings for name, variant in study.sensitivity.variants.items()},
 }
 EXPLORER = f"{RESULTS}/explorer.html"
 CONFIGURATION = f"{RESULTS}/configuration.yaml"
@@ -66,6 +77,7 @@ BENCHMARK = f"{RESULTS}/benchmarks"
 FIGURE_FILES = {
     f"{name}-{estimator}" if estimator else name: (name, estimator)
     for name, figure in FIGURES.items()
+    if set(figure.tables) <= set(OF_STUDY)
     for estimator in (study.estimators if figure.per_estimator else [""])
 }
 # The names of each run's blocks, which depend on what is finished.
@@ -98,7 +110,7 @@ GPU = gpus(study.device)
 wildcard_constraints:
     run="|".join(map(re.escape, study.runs)),
     block=BLOCK,
-    estimator="|".join(map(re.escape, study.estimators)),
+    estimator="|".join(map(re.escape, ESTIMATORS)),
     figure="|".join(map(re.escape, FIGURE_FILES)),
 
 
@@ -121,7 +133,7 @@ def seeds_of(wildcards):
 
 def device_of(wildcards):
     """Where information is estimated: methods that use no GPU do not wait for one."""
-    on_cpu = study.estimators[wildcards.estimator].method in need.ON_CPU
+    on_cpu = ESTIMATORS[wildcards.estimator].method in need.ON_CPU
     return "cpu" if on_cpu else study.device
 
 
@@ -150,7 +162,7 @@ def templates(package):
 
 def estimator_module(name):
     """The module of an estimator's method, within the package."""
-    return METHODS[study.estimators[name].method].estimate.__module__.removeprefix(
+    return METHODS[ESTIMATORS[name].method].estimate.__module__.removeprefix(
         "infoplane."
     )
 
@@ -187,6 +199,27 @@ def runs_and_blocks():
         f"--runs {' '.join(runs)} --blocks {' '.join(names)}"
         for names, runs in itertools.groupby(BLOCKS, key=BLOCKS.get)
     )
+
+
+def fixed_files(wildcards):
+    """The information of the estimator's counterpart with one range of bins for all layers, if it has one."""
+    name = study.sensitivity.fixed.get(wildcards.estimator)
+    return of_all_runs(INFORMATION, estimator=name) if name else []
+
+
+def variant_settings(wildcards):
+    """What an estimator is to the study, as text: the estimator it varies, and in what."""
+    name = wildcards.estimator
+    settings = ESTIMATORS[name].settings
+    variant = study.sensitivity.variants.get(name)
+    described = {"base": name, "varied": "", "value": "", "settings": settings}
+    if variant:
+        described |= {
+            "base": variant.base,
+            "varied": variant.key,
+            "value": json.dumps(variant.value),
+        }
+    return json.dumps(described, sort_keys=True)
 
 
 def table(name, ending=None):
@@ -244,7 +277,7 @@ def targets():
         if name in study.figures
     ]
     return [
-        *TABLES.values(),
+        *map(table, OF_STUDY),
         *figures,
         EXPLORER,
         CONFIGURATION,

@@ -5,7 +5,8 @@ NEEDED = [
     *of_all_runs(ACTIVATIONS),
     *of_all_runs(LAYERS),
     *of_all_runs(DISTRIBUTIONS),
-    *of_all_runs(INFORMATION, estimator=study.estimators),
+    *of_all_runs(INFORMATION, estimator=ESTIMATORS),
+    *(expand(SENSITIVITY, estimator=ESTIMATORS) if study.sensitivity.enabled else []),
     *expand(
         f"{RESULTS}/figures/{{file}}.{{ending}}",
         file=FIGURE_FILES,

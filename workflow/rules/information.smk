@@ -17,7 +17,7 @@ rule information:
             lambda wildcards, threads: need.information(
                 study.runs[wildcards.run],
                 seeds_of(wildcards),
-                study.estimators[wildcards.estimator],
+                ESTIMATORS[wildcards.estimator],
                 device_of(wildcards),
             ),
             lambda wildcards: gpus(device_of(wildcards)),
@@ -31,7 +31,7 @@ rule information:
             wildcards.run,
             f"{estimator_module(wildcards.estimator)}:METHOD",
         ),
-        estimator=lambda wildcards: study.estimators[wildcards.estimator].to_json(),
+        estimator=lambda wildcards: ESTIMATORS[wildcards.estimator].to_json(),
     shell:
         "python -m infoplane information --activations {input.activations} --settings {params.settings:q} "
         "--name {wildcards.estimator} --estimator {params.estimator:q} "

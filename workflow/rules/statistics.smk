@@ -191,6 +191,7 @@ rule claims:
         compression=table("compression"),
         provenance=table("compression", ".provenance.json"),
         information=table("information"),
+        layers=table("layers"),
     output:
         table=in_report("claims"),
         provenance=table("claims", ".provenance.json"),
@@ -214,6 +215,7 @@ rule claims:
         seed=study.resampling_seed,
     shell:
         "python -m infoplane claims --compression {input.compression} --information {input.information} "
+        "--layers {input.layers} "
         "--rules {params.rules:q} --confidence {params.confidence} --resamples {params.resamples} "
         "--resampling-seed {params.seed} --output {output.table} --parts {output.parts} --text {output.text} "
         "> {log} 2>&1"

@@ -2,7 +2,7 @@
 
 A figure is a module in this folder that defines `draw`. It declares, as literal constants at its top,
 
-- TABLES: the names of the tables that it reads;
+- TABLES: the names of the tables that it reads, of those below;
 - TITLE and CAPTION: what it shows, the caption in reStructuredText, in which {confidence} stands for the level of the
   intervals and {measure} for the definition of the measure of compression, as the study sets them;
 - PER_ESTIMATOR = True if one figure is made for every estimator; `draw` then takes `estimator`, its name;
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+# Those of the section `sensitivity`, which a study may do without.
+OF_SENSITIVITY = ("sensitivity", "sensitivity_summary", "sensitivity_factors")
 TABLES = (
     "training",
     "information",
@@ -43,6 +45,7 @@ TABLES = (
     "variance_components",
     "seeds_needed",
     "phases",
+    *OF_SENSITIVITY,
 )
 FORMATS = ("svg", "png", "pdf", "rst")
 SETTINGS = ("confidence", "measure")
@@ -69,6 +72,11 @@ class Declaration:
     per_estimator: bool
     settings: tuple[str, ...]
     paper: str
+
+    @property
+    def of_sensitivity(self) -> bool:
+        """Whether it reads a table that only studies with the section `sensitivity` have."""
+        return any(table in OF_SENSITIVITY for table in self.tables)
 
 
 def declaration(name: str, source: str) -> Declaration | None:

@@ -28,7 +28,6 @@ over the seeds that did not diverge, bars their {confidence} intervals (Student'
 not to scale.
 """
 PER_ESTIMATOR = True
-PAPER = "a later figure"
 SETTINGS = ("confidence", "measure")
 
 

@@ -40,7 +40,8 @@ def activations(settings: RunSettings, device: str, weights: Path, output: Path,
         diverged = source["diverged_epoch"][:]
     samples, widths = len(dataset.labels), [*settings.hidden_layers, dataset.classes]
     with storage.create(output, "activations", {**made_with, **provenance(), "device": device}) as file:
-        file["seeds"], file["epochs"], file["diverged_epoch"] = seeds, epochs, diverged
+        for name, values in (("seeds", seeds), ("epochs", epochs), ("diverged_epoch", diverged)):
+            storage.write_array(file, name, values)
         dumps, minima, maxima = [], [], []
         for index, units in enumerate(widths, start=1):
             shape = (len(seeds), len(epochs), samples, units)
@@ -60,8 +61,8 @@ def activations(settings: RunSettings, device: str, weights: Path, output: Path,
                     maxima[layer][:, step] = activity.max(axis=(1, 2))
                 progress.step()
         for index in range(len(widths)):
-            file[f"layer{index + 1}/minimum"] = minima[index]
-            file[f"layer{index + 1}/maximum"] = maxima[index]
+            storage.write_array(file, f"layer{index + 1}/minimum", minima[index])
+            storage.write_array(file, f"layer{index + 1}/maximum", maxima[index])
     columns = {
         "activity_minimum": np.stack(minima, axis=-1),
         "activity_maximum": np.stack(maxima, axis=-1),

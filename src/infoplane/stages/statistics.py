@@ -21,7 +21,7 @@ from infoplane.statistics import (
     seeds_needed,
     variance_components,
 )
-from infoplane.statistics.claims import as_markdown
+from infoplane.statistics.claims_text import as_markdown
 
 
 def compression_table(information: Path, training: Path, output: Path) -> None:
@@ -83,6 +83,7 @@ def phases_table(information: Path, training: Path, confidence: float, resamples
 def claims_tables(
     compression_path: Path,
     information: Path,
+    layers: Path,
     rules: str,
     confidence: float,
     resamples: int,
@@ -93,15 +94,12 @@ def claims_tables(
 ) -> None:
     """The verdict on every claim as a table, the parts that it rests on, and both as Markdown."""
     of_claims = json.loads(rules)
-    settings = {
-        "confidence": confidence,
-        "resamples": resamples,
-        "resampling_seed": seed,
-        "claims": of_claims,
-    }
+    settings = {"confidence": confidence, "resamples": resamples, "resampling_seed": seed, "claims": of_claims}
+    measured = storage.read_table(compression_path)
     table, of_parts = claims(
-        storage.read_table(compression_path),
+        measured,
         storage.read_rows(information, "estimator", of_claims["estimator"]),
+        storage.read_table(layers),
         Rules(**of_claims),
         confidence=confidence,
         number=resamples,
@@ -110,7 +108,7 @@ def claims_tables(
     made_with = {**_from(compression_path), **settings}
     storage.write_table(of_parts, parts, made_with)
     with storage.replacing(text) as temporary:
-        temporary.write_text(as_markdown(table, of_parts, of_claims), encoding="utf-8")
+        temporary.write_text(as_markdown(table, of_parts, of_claims, measured), encoding="utf-8")
     storage.write_table(table, output, made_with)
 
 

@@ -39,11 +39,11 @@ def train(
     made_with = provenance(run=run, settings=settings.to_json(), dataset_digest=dataset.digest, device=device)
     with storage.create(output, "weights", made_with) as file:
         for name in ("seeds", "epochs", "diverged_epoch"):
-            file.create_dataset(name, data=getattr(record, name))
+            storage.write_array(file, name, getattr(record, name))
         for group, arrays in (
             ("parameters", record.parameters),
             ("history", record.history),
             ("layer_statistics", record.layer_statistics),
         ):
             for name, values in arrays.items():
-                file.create_dataset(f"{group}/{name}", data=values, chunks=values.shape, fletcher32=True)
+                storage.write_array(file, f"{group}/{name}", values)

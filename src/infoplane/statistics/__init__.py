@@ -2,12 +2,10 @@
 
 Pure functions of tidy data frames: `compression` makes one row per run, seed, layer, estimator and bound out
 of the trajectories; the others read its result, but for `phases`, which reads the trajectories.
-
-`scipy.stats`, which takes longer to load than all the rest, is written so throughout: scipy loads it at its first use,
-and figures, which need only means and their intervals, never do.
 """
 
-from infoplane.statistics.claims import CLAIMS, Rules, claims
+from infoplane.statistics.claim_parts import Rules
+from infoplane.statistics.claims import CLAIMS, claims
 from infoplane.statistics.compression import MEASURES, compression
 from infoplane.statistics.correlation import GENERALISATION, correlation
 from infoplane.statistics.effects import effects

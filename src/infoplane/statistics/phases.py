@@ -13,6 +13,9 @@ from infoplane.statistics.resampling import FEWEST_FOR_INTERVAL, Floats, bca_int
 # its largest and smallest value as a share of the largest (0: flat).
 QUANTITIES = ("rise", "fall", "extent")
 
+# Resamples whose mean trajectories are held at once.
+_AT_ONCE = 10_000
+
 
 def phases(
     information: pd.DataFrame,
@@ -94,6 +97,11 @@ def of_mean_trajectories(
 
     `weights` (resamples, seeds); `values` (seeds, epochs). The place is the first within 1e-9 bits of the maximum.
     """
+    if len(weights) > _AT_ONCE:
+        pieces = [weights[first : first + _AT_ONCE] for first in range(0, len(weights), _AT_ONCE)]
+        found = zip(*(of_mean_trajectories(piece, values, end_share) for piece in pieces), strict=True)
+        place, rise, fall, extent = (np.concatenate(parts) for parts in found)
+        return place, rise, fall, extent
     means = weights @ values / weights.sum(axis=1)[:, None]
     largest = means.max(axis=1)
     place = (means >= largest[:, None] - RESOLUTION).argmax(axis=1)
