@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from importlib.metadata import version
+import importlib.metadata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from infoplane import storage
@@ -34,35 +35,45 @@ def clean(results: Path, needed: Iterable[str | Path]) -> str:
     return "\n".join(f"removed {path}" for path in left) or f"{results}: there is nothing to remove"
 
 
-def other_versions(results: Path) -> list[str]:
-    """One sentence for each library version, other than the installed one, that files of the study were made with."""
-    counts: dict[tuple[str, str], int] = {}
-    for path in sorted((results / "weights").rglob("[!.]*.h5")):
-        with storage.open_checked(path, "weights") as file:
-            _count(storage.read_provenance(file), counts)
-    for path in sorted((results / "information").rglob("[!.]*.parquet")):
-        _count(storage.read_table_provenance(path), counts)
-    return [
-        f"{count} files were made with {library} {made_with}; installed is {version(library)}"
-        for (library, made_with), count in sorted(counts.items())
+def made_with(results: Path) -> list[str]:
+    """A sentence for each file that cannot be read, and one for each version of a library other than the installed one.
+
+    Of the files only the beginnings are read, so that damage within them is found when they are used.
+    """
+    unreadable, counts = [], Counter[tuple[str, str]]()
+    for folder in _FOLDERS:
+        for path in sorted((results / folder).rglob("[!.]*")):
+            try:
+                if path.suffix in (".h5", ".parquet"):
+                    counts.update(_other_versions(_provenance(path, folder)))
+            except InfoplaneError as error:
+                unreadable.append(str(error))
+    installed = {library: importlib.metadata.version(library) for library in _LIBRARIES}
+    return unreadable + [
+        f"{results}: {count} files were made with {library} {version}; installed is {installed[library]}"
+        for (library, version), count in sorted(counts.items())
     ]
 
 
-def _count(provenance: dict[str, str], counts: dict[tuple[str, str], int]) -> None:
+def _provenance(path: Path, kind: str) -> Mapping[str, str]:
+    if path.suffix == ".parquet":
+        return storage.read_table_provenance(path)
+    with storage.open_checked(path, kind) as file:
+        return storage.read_provenance(file)
+
+
+def _other_versions(provenance: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for library in _LIBRARIES:
-        made_with = provenance.get(library, "an unknown version")
-        if made_with != version(library):
-            counts[library, made_with] = counts.get((library, made_with), 0) + 1
+        version = str(provenance.get(library, "an unknown version"))
+        if version != importlib.metadata.version(library):
+            yield library, version
 
 
 def check(results: Path, needed: Iterable[str | Path]) -> str:
     """What a person should know of the study's folder, a line for each thing."""
     left = unused(results, needed)
     lines = [f"{path}: the study no longer uses this file" for path in left]
-    try:
-        lines += [f"{results}: {sentence}" for sentence in other_versions(results)]
-    except InfoplaneError as error:
-        lines.append(str(error))
+    lines += made_with(results)
     if left:
         lines.append(f"files that are no longer used: {len(left)}; `snakemake --cores 1 clean` removes them")
     return "\n".join(lines) or f"{results}: every file is used and was made with the installed libraries"
