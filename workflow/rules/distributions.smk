@@ -1,5 +1,6 @@
-# On a cluster the table is made where Snakemake runs: a second, and little memory.
+# On a cluster these run where Snakemake does: a second each, and little memory.
 localrules:
+    distributions,
     distributions_table,
 
 
