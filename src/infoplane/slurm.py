@@ -17,7 +17,7 @@ The class here overrides methods of the interface for executors, so it holds for
 
 from __future__ import annotations
 
-import getpass
+import os
 import re
 import shlex
 import subprocess
@@ -167,7 +167,7 @@ def _comment(job: Any) -> str:
 
 def _squeue(form: str, *options: str) -> str | None:
     """A line for each of the user's jobs that have not ended, unless options say otherwise."""
-    return _call("squeue", f"--user={getpass.getuser()}", "--noheader", f"--format={form}", *options)
+    return _call("squeue", f"--user={os.getuid()}", "--noheader", f"--format={form}", *options)
 
 
 def _call(*command: str, fails: bool = False) -> str | None:

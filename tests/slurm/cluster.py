@@ -7,8 +7,8 @@ in the partition `cpu`. The scheduler's own record of finished jobs is a text fi
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
+import pwd
 import random
 import re
 import secrets
@@ -115,7 +115,7 @@ class Cluster:
         # A socket's path may have some hundred characters at most, and munge wants a folder that all may enter.
         self.folder = Path(tempfile.mkdtemp(prefix="slurm-"))
         self.folder.chmod(0o755)
-        self.user = getpass.getuser()
+        self.user = pwd.getpwuid(os.getuid()).pw_name
         for name in ("etc", "run", "log", "state", "bin", *(f"spool/{node}" for node in NODES)):
             (self.folder / name).mkdir(parents=True)
         key = self.folder / "etc/munge.key"
