@@ -6,6 +6,7 @@ import itertools
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import matplotlib.text
 import numpy as np
@@ -81,6 +82,14 @@ def test_declarations():
     assert "style" not in FIGURES
     assert FIGURES["information_plane"].per_estimator
     assert not FIGURES["learning_curves"].per_estimator
+
+
+def test_the_readme_lists_every_figure_with_its_number_in_the_paper():
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| .* \| (.*?) ?\|$", readme, re.M)
+    assert {name: number for name, number in rows if name in FIGURES} == {
+        name: figure.paper for name, figure in FIGURES.items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -385,13 +394,24 @@ def test_gradients_that_were_not_recorded(study):
     layers = study["layers"].assign(gradient_mean_norm=np.nan, gradient_sd_norm=np.nan)
     figure = draw("gradients", {**study, "layers": layers})
     assert len(panels(figure)) == 1
-    assert panels(figure)[0].texts[0].get_text() == "no run of this study records gradients: record_gradients: true"
+    assert (
+        panels(figure)[0].texts[0].get_text()
+        == "no run of this study records gradients; record_gradients: true makes it do so"
+    )
     # Where only some runs record them, the panels of the others say so.
     others = study["layers"]["run"] != "tanh"
     layers = study["layers"].copy()
     layers.loc[others, ["gradient_mean_norm", "gradient_sd_norm"]] = np.nan
     figure = draw("gradients", {**study, "layers": layers})
     assert [axis.texts[0].get_text() for axis in panels(figure)[1:]] == ["no gradients recorded"] * (len(RUNS) - 1)
+
+
+def test_small_losses_are_labelled_by_powers_of_ten(study):
+    small = study["training"].assign(train_loss=np.geomspace(1e-5, 1, len(study["training"])))
+    labels = [
+        label.get_text() for label in panels(draw("learning_curves", {"training": small}))[len(RUNS)].get_yticklabels()
+    ]
+    assert {"$10^{-4}$", "0.01", "1"} <= set(labels)
 
 
 def test_gradients_are_signal_over_noise(drawn, study):

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from scipy import stats
+from scipy import special
 
 from infoplane.figures import selection, style
 from infoplane.figures.measures import MEASURES, percent
@@ -29,6 +29,7 @@ compression does not vary or which stay at the ceiling :math:`H(X)`. Where compr
 spans 0.1. For an estimator that bounds the information, of the upper bound; the table correlation has both.
 """
 PER_ESTIMATOR = True
+PAPER = "a later figure"
 SETTINGS = ("confidence", "measure")
 
 _GENERALISATION = "test_accuracy"
@@ -148,7 +149,7 @@ def _draw_centred(
     # The line through the means; the errors of its slope follow from r and its degrees of freedom.
     r, freedom = float(row["pearson_r"]), int(row["degrees_of_freedom"])
     ratio = float(np.sqrt((y**2).sum() / (x**2).sum()))
-    error = stats.t.ppf(0.5 + confidence / 2, freedom) * ratio * np.sqrt(max(1 - r * r, 0.0) / freedom)
+    error = float(special.stdtrit(freedom, 0.5 + confidence / 2)) * ratio * np.sqrt(max(1 - r * r, 0.0) / freedom)
     ends = np.array([x.min(), 0.0, x.max()])
     axis.fill_between(
         ends,

@@ -63,6 +63,8 @@ def draw(
                 height = rows[run] + random.uniform(-0.26, 0.26, len(part))
                 ceiling = part["at_ceiling"].to_numpy(dtype=np.bool_)
                 for chosen, face in ((~ceiling, look.colour), (ceiling, "white")):
+                    if not chosen.any():
+                        continue
                     axis.scatter(
                         part[measure][chosen],
                         height[chosen],

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from infoplane.figures import selection, style
 from infoplane.figures.labels import number_curves
@@ -57,10 +57,10 @@ def draw_layers(axis: Axes, table: pd.DataFrame, looks: Mapping[int, Look]) -> N
 
 
 def log_axis(axis: Axes, values: pd.Series) -> None:
-    """Make the y axis logarithmic, with room for all positive values and plain numbers as its labels."""
+    """Make the y axis logarithmic, with room for all positive values."""
     axis.set_yscale("log")
     positive = values[np.isfinite(values) & (values > 0)]
-    axis.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _power_text(value)))
     axis.yaxis.set_minor_locator(NullLocator())
     if not len(positive):
         return
@@ -68,6 +68,12 @@ def log_axis(axis: Axes, values: pd.Series) -> None:
     steps = (1, 2, 5) if high / low < 30 else (1, 3) if high / low < 1000 else (1,)
     axis.yaxis.set_major_locator(LogLocator(subs=steps, numticks=8))
     axis.set_ylim(low / 1.4, high * 1.4)
+
+
+def _power_text(value: float) -> str:
+    """A tick of a logarithmic axis: plain, or a power of ten where that would be long."""
+    power = int(np.floor(np.log10(value) + 1e-9))
+    return f"{value:g}" if -3 < power < 4 else f"$10^{{{power}}}$"
 
 
 def page_of_layers(

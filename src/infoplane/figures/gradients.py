@@ -31,7 +31,7 @@ def draw(tables: Mapping[str, pd.DataFrame], *, confidence: float = 0.95) -> Fig
     if known.empty:
         result = page(TITLE, [Section([""])], footer=selection.seeds_note(training), height=0.6)
         result.axes[0][0].set_axis_off()
-        say(result.axes[0][0], "no run of this study records gradients: record_gradients: true")
+        say(result.axes[0][0], "no run of this study records gradients; record_gradients: true makes it do so")
         return result.figure
     return page_of_layers(
         TITLE,

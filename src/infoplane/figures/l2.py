@@ -28,6 +28,7 @@ over the seeds that did not diverge, bars their {confidence} intervals (Student'
 not to scale.
 """
 PER_ESTIMATOR = True
+PAPER = "a later figure"
 SETTINGS = ("confidence", "measure")
 
 

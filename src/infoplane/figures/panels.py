@@ -87,7 +87,7 @@ def page(
     row_tops, heights = [], []
     for section in sections:
         down = _SECTION_HEIGHT if section.heading else 0.0
-        down += _LINE + 0.06 if section.heads else 0.0
+        down += _LINE + 0.02 if section.heads else 0.0
         tops = []
         for first in range(0, len(section.panels), columns):
             lines = [name.count("\n") + 1 for name in section.panels[first : first + columns] if name]
@@ -209,9 +209,16 @@ def colour_bar(figure: Figure, box: tuple[float, float, float, float], last: int
 def line_handles(looks: Iterable[Look], *, markers: bool = False) -> list[Line2D]:
     """Legend entries that show lines, with their markers if asked for."""
     return [
-        Line2D([], [], color=look.colour, linestyle=look.dashes, marker=marker, label=look.label)
+        Line2D(
+            [],
+            [],
+            color=look.colour,
+            linestyle=look.dashes,
+            marker=look.marker if markers else "",
+            markersize=7 if look.marker == "*" else 4.5,
+            label=look.label,
+        )
         for look in looks
-        for marker in [look.marker if markers else ""]
     ]
 
 

@@ -2,6 +2,9 @@
 
 Pure functions of tidy data frames: `compression` makes one row per run, seed, layer, estimator and bound out
 of the trajectories; the others read its result, but for `phases`, which reads the trajectories.
+
+`scipy.stats`, which takes longer to load than all the rest, is written so throughout: scipy loads it at its first use,
+and figures, which need only means and their intervals, never do.
 """
 
 from infoplane.statistics.claim_parts import Rules

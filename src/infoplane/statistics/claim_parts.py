@@ -12,8 +12,8 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from infoplane.settings import ADAPTIVE_METHODS
 from infoplane.statistics.compression import RESOLUTION
@@ -114,7 +114,7 @@ def _mean_part(part: Part, values: Floats, confidence: float) -> Part:
     lower, upper = t_interval(values, confidence)
     p = float(mean == part.threshold)
     if np.ptp(values) > RESOLUTION:
-        p = float(stats.ttest_1samp(values, part.threshold).pvalue)
+        p = float(scipy.stats.ttest_1samp(values, part.threshold).pvalue)
     return _judged(replace(part, estimate=mean, lower=lower, upper=upper, p=p, n=len(values)))
 
 
@@ -191,7 +191,7 @@ def _c2(evidence: Evidence) -> list[Part]:
         differs = _missing(differs, "a run does not vary over seeds")
     else:
         found = components(groups, confidence=confidence)
-        p = float(stats.f_oneway(*groups, equal_var=False).pvalue)
+        p = float(scipy.stats.f_oneway(*groups, equal_var=False).pvalue)
         differs = replace(differs, estimate=found.share, lower=found.share_lower, upper=found.share_upper, p=p)
         if found.share_upper < small and p >= rules.significance:
             differs = replace(differs, leaning=CONTRADICTED, tested=False)

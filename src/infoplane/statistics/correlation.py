@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from infoplane.statistics import sums
 from infoplane.statistics.compression import MEASURES, RESOLUTION
@@ -290,10 +290,10 @@ def within_run(x: NDArray[np.float64], y: NDArray[np.float64], *, confidence: fl
     """Pearson's and Spearman's correlation of two variables that are not constant, n >= 3, by scipy."""
     with warnings.catch_warnings():
         # Values that differ in the last digits only are left to scipy's own judgement of p.
-        warnings.simplefilter("ignore", stats.NearConstantInputWarning)
-        pearson = stats.pearsonr(x, y)
+        warnings.simplefilter("ignore", scipy.stats.NearConstantInputWarning)
+        pearson = scipy.stats.pearsonr(x, y)
         interval = pearson.confidence_interval(confidence)
-    spearman = stats.spearmanr(x, y)
+    spearman = scipy.stats.spearmanr(x, y)
     return Correlation(
         n=len(x),
         n_runs=1,
@@ -328,13 +328,13 @@ def pooled_over_runs(
         reason = "no run has generalisation that varies over seeds"
         return Correlation(n, len(xs), freedom, status=f"not estimable: {reason}")
     ranks_x, ranks_y = (
-        np.concatenate([stats.rankdata(part) - (len(part) + 1) / 2 for part in parts]) for parts in (xs, ys)
+        np.concatenate([scipy.stats.rankdata(part) - (len(part) + 1) / 2 for part in parts]) for parts in (xs, ys)
     )
-    r, rho = float(stats.pearsonr(x, y).statistic), float(stats.pearsonr(ranks_x, ranks_y).statistic)
+    r, rho = float(scipy.stats.pearsonr(x, y).statistic), float(scipy.stats.pearsonr(ranks_x, ranks_y).statistic)
     # Fisher's interval needs a positive variance; with two seeds beyond the means every r is possible.
     lower, upper = -1.0, 1.0
     if freedom > 1 and abs(r) < 1:
-        lower, upper = np.tanh(np.arctanh(r) + np.array(stats.norm.interval(confidence)) / np.sqrt(freedom - 1))
+        lower, upper = np.tanh(np.arctanh(r) + np.array(scipy.stats.norm.interval(confidence)) / np.sqrt(freedom - 1))
     elif abs(r) >= 1 and freedom > 1:
         lower = upper = r
     return Correlation(
@@ -353,4 +353,4 @@ def pooled_over_runs(
 def _p_value(r: float, freedom: int) -> float:
     with np.errstate(divide="ignore"):
         t = abs(r) * np.sqrt(freedom / np.maximum(1 - r * r, 0.0))
-    return float(2 * stats.t.sf(t, freedom))
+    return float(2 * scipy.stats.t.sf(t, freedom))

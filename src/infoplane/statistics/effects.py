@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, stats
+import scipy
 
 from infoplane.statistics.compression import MEASURES, RESOLUTION
 from infoplane.statistics.frames import SERIES, SERIES_DETAILS, require_columns, settings_columns, settings_of_runs
@@ -170,7 +170,7 @@ def t_interval(values: Floats, confidence: float) -> tuple[float, float]:
     """Student's interval of the mean of two or more values; of width 0 where they are equal."""
     if np.ptp(values) <= RESOLUTION:
         return float(values.mean()), float(values.mean())
-    interval = stats.ttest_1samp(values, 0).confidence_interval(confidence)
+    interval = scipy.stats.ttest_1samp(values, 0).confidence_interval(confidence)
     return float(interval.low), float(interval.high)
 
 
@@ -183,7 +183,7 @@ def cliffs_delta(a: Floats, b: Floats, *, confidence: float = 0.95) -> tuple[flo
     """
     m, n = len(a), len(b)
     theta = (float(np.sign(a[:, None] - b[None, :]).mean()) + 1) / 2
-    z = stats.norm.ppf(0.5 + confidence / 2)
+    z = scipy.stats.norm.ppf(0.5 + confidence / 2)
     more = (m + n) / 2 - 1
 
     def excess(t: float) -> float:
@@ -192,6 +192,6 @@ def cliffs_delta(a: Floats, b: Floats, *, confidence: float = 0.95) -> tuple[flo
 
     # At 0 and 1 the excess has a root of its own, which is not a limit of the interval.
     inside = min(max(theta, 1e-9), 1 - 1e-9)
-    lower = 0.0 if theta <= 0 else float(optimize.brentq(excess, 0.0, inside))
-    upper = 1.0 if theta >= 1 else float(optimize.brentq(excess, inside, 1.0))
+    lower = 0.0 if theta <= 0 else float(scipy.optimize.brentq(excess, 0.0, inside))
+    upper = 1.0 if theta >= 1 else float(scipy.optimize.brentq(excess, inside, 1.0))
     return 2 * theta - 1, 2 * lower - 1, 2 * upper - 1

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 
 def mean_intervals(table: pd.DataFrame, by: Sequence[str], column: str, *, confidence: float = 0.95) -> pd.DataFrame:
@@ -21,6 +21,6 @@ def mean_intervals(table: pd.DataFrame, by: Sequence[str], column: str, *, confi
     n = result["n"].to_numpy(dtype=np.float64)
     several = n > 1
     half_width = np.full(len(result), np.nan)
-    quantile = stats.t.ppf(0.5 + confidence / 2, n[several] - 1)
+    quantile = special.stdtrit(n[several] - 1, 0.5 + confidence / 2)
     half_width[several] = quantile * result["sd"].to_numpy()[several] / np.sqrt(n[several])
     return result.assign(lower=result["mean"] - half_width, upper=result["mean"] + half_width)

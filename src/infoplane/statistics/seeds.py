@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from infoplane.statistics.compression import MEASURES, RESOLUTION
 from infoplane.statistics.frames import SERIES, SERIES_DETAILS, require_columns, settings_columns
@@ -51,9 +51,9 @@ def components(groups: Sequence[Floats], *, confidence: float = 0.95) -> Compone
     size = (n - float((sizes**2).sum()) / n) / between_freedom
     tail = (1 - confidence) / 2
 
-    below, above = (stats.chi2.ppf(p, within_freedom) / within_freedom for p in (tail, 1 - tail))
-    below_b, above_b = (stats.chi2.ppf(p, between_freedom) / between_freedom for p in (tail, 1 - tail))
-    ratio_low, ratio_high = (stats.f.ppf(p, between_freedom, within_freedom) for p in (tail, 1 - tail))
+    below, above = (scipy.stats.chi2.ppf(p, within_freedom) / within_freedom for p in (tail, 1 - tail))
+    below_b, above_b = (scipy.stats.chi2.ppf(p, between_freedom) / between_freedom for p in (tail, 1 - tail))
+    ratio_low, ratio_high = (scipy.stats.f.ppf(p, between_freedom, within_freedom) for p in (tail, 1 - tail))
 
     g1, h2 = 1 - 1 / above_b, 1 / below - 1
     g12 = ((ratio_high - 1) ** 2 - (g1 * ratio_high) ** 2 - h2**2) / ratio_high
@@ -122,7 +122,7 @@ def _between(names: Sequence[str], groups: Sequence[Floats], confidence: float) 
     if equal:
         result["welch_status"] = f"not estimable: {equal[0]} does not vary over seeds"
     else:
-        test = stats.f_oneway(*groups, equal_var=False)
+        test = scipy.stats.f_oneway(*groups, equal_var=False)
         result |= {"welch_f": float(test.statistic), "welch_p": float(test.pvalue)}
     return result
 
@@ -149,7 +149,7 @@ def seeds_needed(
     require_columns(compression, needed, "compression")
     described = [*settings_columns(compression), "layer", *SERIES, *SERIES_DETAILS]
     sized = np.array(sizes, dtype=np.float64)
-    per_size = 2 * stats.t.ppf(0.5 + confidence / 2, sized - 1) / np.sqrt(sized)
+    per_size = 2 * scipy.stats.t.ppf(0.5 + confidence / 2, sized - 1) / np.sqrt(sized)
     rows = []
     for _, group in compression.groupby(["run", "layer", *SERIES], sort=False, observed=True):
         first = dict(zip(described, group[described].iloc[0], strict=True))
@@ -187,7 +187,7 @@ def _needed(sd: float, width: float, confidence: float) -> dict[str, object]:
     """The smallest number of seeds whose t interval is at most `width` wide, for this standard deviation."""
 
     def is_enough(n: int) -> bool:
-        return bool(2 * stats.t.ppf(0.5 + confidence / 2, n - 1) * sd / np.sqrt(n) <= width)
+        return bool(2 * scipy.stats.t.ppf(0.5 + confidence / 2, n - 1) * sd / np.sqrt(n) <= width)
 
     low, high = 1, 2
     while not is_enough(high):

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from infoplane.statistics.resampling import Floats, Resamples
 
@@ -45,7 +45,7 @@ def within_run_sums(values: Floats, chosen: NDArray[np.bool_], drawn: Resamples)
     centred = values - values.mean(axis=0)
     # Ranks within the resample; equal values share the mean of their ranks.
     groups = [np.unique(values[:, column], return_inverse=True)[1] for column in (0, 1)]
-    ranks = np.column_stack([stats.rankdata(values[:, column]) for column in (0, 1)]) - (len(values) + 1) / 2
+    ranks = np.column_stack([scipy.stats.rankdata(values[:, column]) for column in (0, 1)]) - (len(values) + 1) / 2
     order = drawn.permutations(chosen)
     weights, jackknife = drawn.counts[:, chosen], drawn.left_out[:, chosen]
     return Sums(
