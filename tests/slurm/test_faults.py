@@ -19,7 +19,7 @@ from .cluster import Cluster, megabytes, minutes, program, wait_until
 from .study import Study, Watch, assert_same_results, epoch_of
 
 RUNS = ("tanh", "relu", "softplus")
-EPOCHS = 4000
+EPOCHS = 6000
 CONFIGURATION = {
     "study": "faults",
     "seeds": 2,
@@ -182,6 +182,7 @@ def test_snakemake_is_killed(disturbed: Study, cluster: Cluster, undisturbed: Pa
         jobs = {run: job_of(cluster, disturbed, run) for run in (left, ends, waiting)}
         wait_until(lambda: cluster.jobs()[jobs[ends]]["JobState"] == "COMPLETED", 120, "the end of a job")
         wait_until(lambda: trains(disturbed, waiting), 120, "the start of the next job")
+        freeze(disturbed, waiting)
         before = finished(disturbed)
         disturbed.unlock()
         disturbed.begin()
