@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+import seaborn
 from matplotlib.figure import Figure
 
 from infoplane.figures import selection, style
@@ -34,7 +35,7 @@ def draw(
     looks = style.run_looks(settings_of_runs(table))
     layers = style.layer_looks(int(table["n_layers"].max()))
     bounds = selection.bounds(table)
-    rows = {run: len(looks) - 1 - index for index, run in enumerate(looks)}
+    rows = {run: index for index, run in enumerate(looks)}
     kept = table[~table["diverged"] & table[measure].notna()]
     letters = max(len(look.label) for look in looks.values())
 
@@ -55,25 +56,23 @@ def draw(
         left=0.25 + 0.048 * letters,
     )
     limits = selection.span([0.0, *kept[measure], *summary["lower"], *summary["upper"]], margin=0.04)
-    random = np.random.default_rng(0)  # only spreads the points across their row
     for bound, axes in zip(bounds, result.axes, strict=True):
         for layer, axis in zip(layers, axes, strict=True):
             for run, look in looks.items():
                 part = kept[(kept["run"] == run) & (kept["layer"] == layer) & (kept["bound"] == bound)]
-                height = rows[run] + random.uniform(-0.26, 0.26, len(part))
-                ceiling = part["at_ceiling"].to_numpy(dtype=np.bool_)
-                for chosen, face in ((~ceiling, look.colour), (ceiling, "white")):
-                    if not chosen.any():
-                        continue
-                    axis.scatter(
-                        part[measure][chosen],
-                        height[chosen],
-                        s=9,
+                for always, points in part.groupby("at_ceiling"):
+                    seaborn.swarmplot(
+                        x=points[measure],
+                        y=points["run"],
+                        order=list(rows),
+                        ax=axis,
+                        size=3,
                         marker=look.marker,
-                        facecolor=face,
+                        facecolor="white" if always else look.colour,
                         edgecolor=look.colour,
                         linewidth=0.6,
                         alpha=0.75,
+                        warn_thresh=1.0,
                         zorder=3,
                     )
                 mean = summary[(summary["run"] == run) & (summary["layer"] == layer) & (summary["bound"] == bound)]
@@ -82,8 +81,9 @@ def draw(
                     axis.plot(
                         [centre] * 2, [rows[run] - 0.33, rows[run] + 0.33], color=style.INK, linewidth=1.4, zorder=4
                     )
+            axis.set(xlabel="", ylabel="")
             axis.set_yticks(list(rows.values()), labels=[look.label for look in looks.values()])
-            axis.set_ylim(-0.6, len(rows) - 0.4)
+            axis.set_ylim(len(rows) - 0.4, -0.6)
             axis.set_xlim(*limits)
             axis.tick_params(axis="y", length=0)
     return result.figure
