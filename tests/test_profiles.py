@@ -1,117 +1,34 @@
 """The profiles: what they ask SLURM for, how they share GPUs out, and that Snakemake reads all that is in them."""
 
-import json
 import os
 import re
 import subprocess
 import sys
-from collections import defaultdict
 from pathlib import Path
 
 import pytest
 import yaml
 
 from .conftest import Checkout
+from .fake_slurm.cluster import CONFIG, RULES, FakeCluster, files_of_jobs
 
 ROOT = Path(__file__).parents[1]
 SMOKE = "workflow/presets/smoke.yaml"
-CONFIG = "of_cluster.yaml"
-
-
-def _rules(text: str) -> list[tuple[str, str]]:
-    """The names and texts of the rules of a file."""
-    return re.findall(r"^rule (\w+):\n((?: .*\n|\n)+)", text, re.M)
-
 
 PROFILES = sorted((ROOT / "workflow/profiles").glob("*/config.yaml"))
-CLIENTS = ("sbatch", "squeue", "sacct", "scontrol", "scancel", "sinfo", "sacctmgr", "sshare", "srun")
-RULES = {name: text for path in sorted(ROOT.glob("workflow/rules/*.smk")) for name, text in _rules(path.read_text())}
 
 slow = pytest.mark.slow
 # One worker has the finished smoke study.
 with_smoke = pytest.mark.xdist_group("smoke")
 
 
-class FakeCluster:
-    """A checkout on whose PATH is a SLURM that runs no job, but hands out the results of the finished smoke study."""
-
-    def __init__(self, folder: Path, smoke: Checkout, run: tuple[str, ...] = (), **failures: int) -> None:
-        self.checkout = Checkout(folder)
-        # One run and one block of the smoke study, for a cluster of GPUs.
-        config = yaml.safe_load((ROOT / SMOKE).read_text())
-        config |= {"seeds": 2, "device": "auto", "runs": {"tanh": config["runs"]["tanh"]}}
-        (folder / CONFIG).write_text(yaml.safe_dump(config))
-        self.folder = folder / "slurm"
-        clients = self.folder / "bin"
-        clients.mkdir(parents=True)
-        for name in CLIENTS:
-            client = clients / name
-            client.write_text(f'#!/bin/sh\nexec {sys.executable} -S {ROOT}/tests/fake_slurm/client.py {name} "$@"\n')
-            client.chmod(0o755)
-        plan = {"failures": {"default": 0, **failures}, "files": _files(smoke, self.checkout), "run": run}
-        (self.folder / "plan.json").write_text(json.dumps(plan))
-        self.environment = {
-            **os.environ,
-            "PATH": f"{clients}:{os.environ['PATH']}",
-            "FAKE_SLURM": str(self.folder),
-        }
-
-    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        launch = [sys.executable, str(ROOT / "tests/slurm/launch.py"), "0.2"]
-        profile = [
-            "--profile",
-            "workflow/profiles/slurm",
-            "--slurm-init-seconds-before-status-checks",
-            "1",
-            "--latency-wait",
-            "5",
-        ]
-        return subprocess.run(
-            [*launch, *arguments, *profile, "--configfile", CONFIG],
-            cwd=self.checkout.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
-
-    def submitted(self) -> dict[str, list[str]]:
-        """What every job asked for, by the comment that says which it is, in the order of its attempts."""
-        found = defaultdict(list)
-        for path in sorted(self.folder.glob("submitted/*.json"), key=lambda path: int(path.stem)):
-            arguments = json.loads(path.read_text())
-            job = arguments[arguments.index("--comment") + 1]
-            found[job].append(_asked(arguments))
-        return found
-
-
-def _files(smoke: Checkout, checkout: Checkout) -> dict[str, list[tuple[str, str]]]:
-    """The results of every job of the smoke study, there and here."""
-    done = smoke.snakemake("--summary", "--configfile", SMOKE)
-    assert done.returncode == 0, done.stderr
-    found = defaultdict(list)
-    for line in done.stdout.splitlines()[1:]:
-        path, _, rule, log, *_ = line.split("\t")
-        wildcards = Path(log).with_suffix("").parts[4:]  # results/smoke/logs/<stage>/<wildcards>.log
-        has_wildcards = "{{" in re.search(r"log:\n(.*)", RULES[rule])[1]
-        job = f"rule_{rule}_wildcards_{'_'.join(wildcards)}" if has_wildcards else f"rule_{rule}"
-        benchmark = re.sub(r"/logs/(.*)\.log$", r"/benchmarks/\1.tsv", log)
-        for each in (path, log, benchmark):
-            found[job].append((str(smoke.folder / each), str(checkout.folder / each)))
-    return found
-
-
-def _asked(arguments: list[str]) -> str:
-    """The options of sbatch but for those that only name things."""
-    kept, skip = [], False
-    for argument in arguments:
-        if skip or argument.startswith("--wrap="):
-            skip = False
-        elif argument in ("--job-name", "--output", "--comment", "-D"):
-            skip = True
-        else:
-            kept.append(argument)
-    return " ".join(kept)
+def _cluster(checkout: Checkout, smoke: Checkout, run: tuple[str, ...] = (), **failures: int) -> FakeCluster:
+    """A cluster of GPUs, and on it one run and block of the smoke study."""
+    config = yaml.safe_load((ROOT / SMOKE).read_text())
+    config |= {"seeds": 2, "device": "auto", "runs": {"tanh": config["runs"]["tanh"]}}
+    finished = files_of_jobs(smoke, SMOKE)
+    files = {job: [(smoke.folder / path, path) for path in paths] for job, paths in finished.items()}
+    return FakeCluster(checkout, config, files, run, failures)
 
 
 # A study on a cluster of GPUs
@@ -120,7 +37,6 @@ TRAIN, REALLY = "rule_train_wildcards_tanh_seeds_0-1", "rule_information_wildcar
 # All that a study makes but for most of what is made on the login node, which would only take its time here.
 TARGETS = [
     *(f"results/smoke/tables/{name}.csv" for name in ("claims", "correlation", "phases")),
-    "results/smoke/tables/distributions.parquet",
     "results/smoke/figures/compression_against_accuracy-ebab.svg",
     "results/smoke/explorer.html",
 ]
@@ -129,7 +45,8 @@ TARGETS = [
 @pytest.fixture(scope="module")
 def cluster(smoke, tmp_path_factory) -> FakeCluster:
     """The study has run through the profile, where every job failed once and one twice, and one really ran."""
-    cluster = FakeCluster(tmp_path_factory.mktemp("cluster"), smoke, (REALLY,), **{"default": 1, TRAIN: 2})
+    checkout = Checkout(tmp_path_factory.mktemp("cluster"))
+    cluster = _cluster(checkout, smoke, (REALLY,), **{"default": 1, TRAIN: 2})
     done = cluster.snakemake(*TARGETS)
     assert done.returncode == 0, done.stderr[-5000:]
     return cluster
@@ -138,25 +55,25 @@ def cluster(smoke, tmp_path_factory) -> FakeCluster:
 COMMON = "--parsable --export=ALL -p main"
 # What the first attempt at a job of each rule asks for.
 ASKED = {
-    "train": "-t 11 --mem 2350 --cpus-per-task=1 --gpus=1",
-    "activations": "-t 11 --mem 2400 --cpus-per-task=1 --gpus=1",
-    "information kde": "-t 11 --mem 2400 --cpus-per-task=1 --gpus=1",
-    "information adaptive_kde": "-t 11 --mem 2400 --cpus-per-task=1 --gpus=1",
-    "information ebab": "-t 11 --mem 450 --ntasks=1 --cpus-per-task=1",
-    "information fixed": "-t 11 --mem 450 --ntasks=1 --cpus-per-task=1",
-    "distributions": "-t 11 --mem 450 --ntasks=1 --cpus-per-task=1",
-    "information_table": "-t 11 --mem 450 --ntasks=1 --cpus-per-task=1",
-    "compression": "-t 12 --mem 550 --ntasks=1 --cpus-per-task=1",
-    "phases": "-t 12 --mem 550 --ntasks=1 --cpus-per-task=1",
-    "claims": "-t 12 --mem 550 --ntasks=1 --cpus-per-task=1",
-    "correlation": "-t 12 --mem 550 --ntasks=1 --cpus-per-task=1",
-    "explorer": "-t 12 --mem 650 --ntasks=1 --cpus-per-task=1",
-    "figure": "-t 12 --mem 650 --ntasks=1 --cpus-per-task=1",
+    "train": "-t 11 --mem 2390 --cpus-per-task=1 --gpus=1",
+    "activations": "-t 11 --mem 2460 --cpus-per-task=1 --gpus=1",
+    "information kde": "-t 11 --mem 2440 --cpus-per-task=1 --gpus=1",
+    "information adaptive_kde": "-t 11 --mem 2440 --cpus-per-task=1 --gpus=1",
+    "information ebab": "-t 11 --mem 530 --ntasks=1 --cpus-per-task=1",
+    "information fixed": "-t 11 --mem 530 --ntasks=1 --cpus-per-task=1",
+    "information_table": "-t 11 --mem 500 --ntasks=1 --cpus-per-task=1",
+    "compression": "-t 12 --mem 610 --ntasks=1 --cpus-per-task=1",
+    "phases": "-t 12 --mem 610 --ntasks=1 --cpus-per-task=1",
+    "claims": "-t 12 --mem 610 --ntasks=1 --cpus-per-task=1",
+    "correlation": "-t 12 --mem 590 --ntasks=1 --cpus-per-task=1",
+    "explorer": "-t 12 --mem 700 --ntasks=1 --cpus-per-task=1",
+    "figure": "-t 12 --mem 700 --ntasks=1 --cpus-per-task=1",
 }
 # Rules that run on the login node.
 LOCAL = {
     "training_table",
     "layers_table",
+    "distributions",
     "distributions_table",
     "compression_summary",
     "effects",
@@ -234,8 +151,8 @@ def _with_names(checkout: Checkout) -> None:
 
 @slow
 @with_smoke
-def test_names_of_a_cluster(smoke, tmp_path):
-    cluster = FakeCluster(tmp_path, smoke)
+def test_names_of_a_cluster(smoke, checkout):
+    cluster = _cluster(checkout, smoke)
     _with_names(cluster.checkout)
     of_block = "results/smoke/information/tanh/seeds_0-1"
     # In a study for the CPU alone no job has to do with GPUs.
@@ -247,17 +164,17 @@ def test_names_of_a_cluster(smoke, tmp_path):
     common = "--parsable --export=ALL -A my_project"
     assert cluster.submitted() == {
         TRAIN: [
-            f"{common} -p cpu -t 11 --mem 850 --ntasks=1 --cpus-per-task=1",
-            f"{common} -p gpu -t 11 --mem 2350 --cpus-per-task=1 --gpus=a100:1",
+            f"{common} -p cpu -t 11 --mem 890 --ntasks=1 --cpus-per-task=1",
+            f"{common} -p gpu -t 11 --mem 2390 --cpus-per-task=1 --gpus=a100:1",
         ],
         "rule_activations_wildcards_tanh_seeds_0-1": [
-            f"{common} -p gpu -t 11 --mem 2400 --cpus-per-task=4 --gpus=a100:1"
+            f"{common} -p gpu -t 11 --mem 2460 --cpus-per-task=4 --gpus=a100:1"
         ],
         "rule_information_wildcards_tanh_seeds_0-1_kde": [
-            f"{common} -p gpu -t 11 --mem 2400 --cpus-per-task=1 --gpus=a100:1"
+            f"{common} -p gpu -t 11 --mem 2440 --cpus-per-task=1 --gpus=a100:1"
         ],
         "rule_information_wildcards_tanh_seeds_0-1_ebab": [
-            f"{common} -p cpu -t 11 --mem 450 --ntasks=1 --cpus-per-task=1"
+            f"{common} -p cpu -t 11 --mem 530 --ntasks=1 --cpus-per-task=1"
         ],
     }
 
@@ -278,10 +195,15 @@ def test_as_many_jobs_use_a_gpu_as_there_are(visible, arguments, at_a_time, monk
 
 
 @slow
-def test_without_a_gpu_the_profile_limits_nothing(checkout, monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    arguments = ("--dry-run", "--profile", "workflow/profiles/gpu", "--configfile", SMOKE, "--config", "device=auto")
-    done = checkout.snakemake(*arguments, "--until", "train")
+def test_without_a_gpu_the_profile_limits_nothing(checkout):
+    arguments = ["--profile", "workflow/profiles/gpu", "--configfile", SMOKE, "--config", "device=auto"]
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--dry-run", "--until", "train", *arguments],
+        cwd=checkout.folder,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     assert set(re.findall(r"gpu=\d+, device=\w+", done.stdout + done.stderr)) == {"gpu=0, device=auto"}
 
