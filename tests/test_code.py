@@ -67,7 +67,7 @@ EVERYTHING = set(STAGES)
         ("training/optimisers.py", r"\Z", "\ndef unused():\n    return 1\n", set()),
         ("figures/style.py", r"^GRID = .*?$", 'GRID = "#123456"', {"figure"}),
         ("figures/information_plane.py", r"^TITLE = .*?$", 'TITLE = "Plane"', set()),
-        ("storage.py", r"^FORMAT = 1", "FORMAT = 2", {"train", "activations", "ebab", "kde"}),
+        ("storage.py", r"^FORMAT = \d+", "FORMAT = 99", {"train", "activations", "ebab", "kde"}),
         ("__init__.py", r"__version__ = .*?$", '__version__ = "9.9"', set()),
         ("configuration.py", r"^def read_yaml", "def read_yaml2", set()),
         ("cli.py", r"\Z", "\nx = 1\n", set()),
