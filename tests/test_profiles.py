@@ -55,10 +55,10 @@ def cluster(smoke, tmp_path_factory) -> FakeCluster:
 COMMON = "--parsable --export=ALL -p main"
 # What the first attempt at a job of each rule asks for.
 ASKED = {
-    "train": "-t 11 --mem 2390 --cpus-per-task=1 --gpus=1",
+    "train": "-t 11 --mem 2410 --cpus-per-task=1 --gpus=1",
     "activations": "-t 11 --mem 2460 --cpus-per-task=1 --gpus=1",
-    "information kde": "-t 11 --mem 2440 --cpus-per-task=1 --gpus=1",
-    "information adaptive_kde": "-t 11 --mem 2440 --cpus-per-task=1 --gpus=1",
+    "information kde": "-t 11 --mem 2460 --cpus-per-task=1 --gpus=1",
+    "information adaptive_kde": "-t 11 --mem 2460 --cpus-per-task=1 --gpus=1",
     "information ebab": "-t 11 --mem 530 --ntasks=1 --cpus-per-task=1",
     "information fixed": "-t 11 --mem 530 --ntasks=1 --cpus-per-task=1",
     "information_table": "-t 11 --mem 500 --ntasks=1 --cpus-per-task=1",
@@ -164,14 +164,14 @@ def test_names_of_a_cluster(smoke, checkout):
     common = "--parsable --export=ALL -A my_project"
     assert cluster.submitted() == {
         TRAIN: [
-            f"{common} -p cpu -t 11 --mem 890 --ntasks=1 --cpus-per-task=1",
-            f"{common} -p gpu -t 11 --mem 2390 --cpus-per-task=1 --gpus=a100:1",
+            f"{common} -p cpu -t 11 --mem 910 --ntasks=1 --cpus-per-task=1",
+            f"{common} -p gpu -t 11 --mem 2410 --cpus-per-task=1 --gpus=a100:1",
         ],
         "rule_activations_wildcards_tanh_seeds_0-1": [
             f"{common} -p gpu -t 11 --mem 2460 --cpus-per-task=4 --gpus=a100:1"
         ],
         "rule_information_wildcards_tanh_seeds_0-1_kde": [
-            f"{common} -p gpu -t 11 --mem 2440 --cpus-per-task=1 --gpus=a100:1"
+            f"{common} -p gpu -t 11 --mem 2460 --cpus-per-task=1 --gpus=a100:1"
         ],
         "rule_information_wildcards_tanh_seeds_0-1_ebab": [
             f"{common} -p cpu -t 11 --mem 530 --ntasks=1 --cpus-per-task=1"

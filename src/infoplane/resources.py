@@ -133,7 +133,7 @@ def training(settings: RunSettings, seeds: int, *, threads: int = 1, gpus: int =
     seconds = 10 + seeds * (settings.epochs + 0.5 * size.recorded) * size.samples * seconds_per_sample
     if gpus:
         seconds = max(seconds, 10 + 1e-3 * settings.epochs * math.ceil(size.samples / batch))
-    return Need(440 + 4 * size.data_mb + kept_mb + buffers_mb, seconds)
+    return Need(460 + 4 * size.data_mb + kept_mb + buffers_mb, seconds)
 
 
 def activations(settings: RunSettings, seeds: int, *, threads: int = 1) -> Need:
@@ -164,7 +164,7 @@ def information(settings: RunSettings, seeds: int, estimator: EstimatorSettings,
     elif estimator.method == "ebab":
         base_mb, seconds = 150, size.samples * (1.5e-7 + 4e-8 * units)
     else:  # compiled as pairs of samples, by numba and, where a device is looked for, with torch
-        base_mb = 290 if device == "cpu" else 480
+        base_mb = 300 if device == "cpu" else 500
         seconds = size.samples**2 * (4e-10 + 1.5e-11 * units)
     shuffles = 1 + int(estimator.settings.get("shuffles") or 0)
     return Need(
