@@ -1,5 +1,10 @@
 # `snakemake --cores 1 readme` takes README.md's pictures and claims from this study; nothing else needs it.
-README_FIGURES = ["information_plane-ebab", "compression_by_run-ebab", "l2-ebab"]
+README_FIGURES = [
+    "information_plane-ebab",
+    "compression_by_run-ebab",
+    "l2-ebab",
+    "sensitivity",
+]
 
 
 localrules:
