@@ -21,6 +21,15 @@ from infoplane.stages.readme import BROWSERS
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Under pytest-xdist one worker has all tests of a file, with their fixtures."""
+    for item in items:
+        # Those of the workflow have only the smoke study in common, which all workers share.
+        if item.path.name != "test_workflow.py":
+            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(ROOT))))
+
+
 class Checkout:
     """A copy of the project in a folder of its own, with Snakemake to run there."""
 

@@ -12,7 +12,7 @@ from infoplane import storage
 
 from .conftest import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("smoke")]
+pytestmark = pytest.mark.slow
 
 TABLES = ("training", "layers", "information")
 

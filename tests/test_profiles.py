@@ -18,8 +18,6 @@ SMOKE = "workflow/presets/smoke.yaml"
 PROFILES = sorted((ROOT / "workflow/profiles").glob("*/config.yaml"))
 
 slow = pytest.mark.slow
-# One worker has the finished smoke study.
-with_smoke = pytest.mark.xdist_group("smoke")
 
 
 def _cluster(checkout: Checkout, smoke: Checkout, run: tuple[str, ...] = (), **failures: int) -> FakeCluster:
@@ -92,21 +90,18 @@ def _kind(job: str) -> str:
 
 
 @slow
-@with_smoke
 def test_what_every_job_asks_for(cluster):
     first = {(_kind(job), asked[0]) for job, asked in cluster.submitted().items()}
     assert first == {(kind, f"{COMMON} {asked}") for kind, asked in ASKED.items()}
 
 
 @slow
-@with_smoke
 def test_every_rule_is_either_submitted_or_meant_to_run_where_snakemake_does(cluster):
     planned = cluster.checkout.planned("--configfile", CONFIG, "--forceall")
     assert set(planned) == LOCAL | {kind.partition(" ")[0] for kind in ASKED}
 
 
 @slow
-@with_smoke
 def test_each_attempt_asks_for_more(cluster):
     for job, asked in cluster.submitted().items():
         attempts = 3 if job == TRAIN else 2
@@ -118,7 +113,6 @@ def test_each_attempt_asks_for_more(cluster):
 
 
 @slow
-@with_smoke
 def test_a_job_runs_what_it_was_given(cluster):
     (output,) = cluster.folder.glob("*.output")
     assert output.with_suffix(".state").read_text() == "COMPLETED"
@@ -127,13 +121,11 @@ def test_a_job_runs_what_it_was_given(cluster):
 
 
 @slow
-@with_smoke
 def test_the_study_is_complete(cluster):
     assert cluster.checkout.planned(*TARGETS, "--configfile", CONFIG) == {}
 
 
 @slow
-@with_smoke
 def test_jobs_are_looked_for_with_squeue(cluster):
     calls = (cluster.folder / "calls").read_text().splitlines()
     assert any(call.startswith("squeue") and "--states=all" in call for call in calls)
@@ -150,7 +142,6 @@ def _with_names(checkout: Checkout) -> None:
 
 
 @slow
-@with_smoke
 def test_names_of_a_cluster(smoke, checkout):
     cluster = _cluster(checkout, smoke)
     _with_names(cluster.checkout)

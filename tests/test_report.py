@@ -22,7 +22,6 @@ from infoplane.stages import readme
 ROOT = Path(__file__).parents[1]
 SMOKE = "workflow/presets/smoke.yaml"
 SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
-smoke_study = pytest.mark.xdist_group("smoke")
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +50,6 @@ def tables(smoke) -> dict[str, pd.DataFrame]:
 
 
 @pytest.mark.slow
-@smoke_study
 def test_the_report_has_every_figure_and_table_with_caption_and_label(report, results):
     config = yaml.safe_load((ROOT / SMOKE).read_text())
     figures = [
@@ -77,7 +75,6 @@ def test_the_report_has_every_figure_and_table_with_caption_and_label(report, re
 
 
 @pytest.mark.slow
-@smoke_study
 def test_the_report_opens_with_what_was_run_and_what_came_out(report, tables, chromium):
     tab = chromium.new_page(viewport={"width": 1400, "height": 800})
     tab.goto((report / "report.html").as_uri())
@@ -105,7 +102,6 @@ def test_the_report_opens_with_what_was_run_and_what_came_out(report, tables, ch
 
 
 @pytest.mark.slow
-@smoke_study
 def test_the_pages_of_the_report_load_nothing(report, results, chromium):
     for name, sign in (("explorer.html", "#plane .now_1_marks path"), ("report/claims.html", "h2:has-text('C6')")):
         tab = chromium.new_page()
@@ -120,7 +116,6 @@ def test_the_pages_of_the_report_load_nothing(report, results, chromium):
 
 
 @pytest.mark.slow
-@smoke_study
 def test_a_study_made_from_its_configuration_file_is_the_same(smoke):
     path = smoke.folder / "results/smoke/configuration.yaml"
     original = configuration.load(yaml.safe_load((ROOT / SMOKE).read_text()), SCHEMA)
@@ -240,7 +235,6 @@ def test_the_claims_go_between_their_lines_of_the_readme():
 
 
 @pytest.mark.slow
-@smoke_study
 def test_readme_takes_pictures_and_claims_from_the_study(smoke, tmp_path, chromium):
     results = smoke.folder / "results/smoke"
     output = tmp_path / "README.md"

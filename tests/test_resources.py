@@ -17,7 +17,6 @@ from infoplane.settings import RecordedEpochs
 ROOT = Path(__file__).parents[1]
 SMOKE = "workflow/presets/smoke.yaml"
 slow = pytest.mark.slow
-with_smoke = pytest.mark.xdist_group("smoke")
 
 
 def _study(path: str) -> configuration.Study:
@@ -42,7 +41,6 @@ def _asked(planned: str) -> dict[str, tuple[int, int]]:
 
 
 @slow
-@with_smoke
 def test_what_the_smoke_study_asked_for_is_enough_and_not_much_more(smoke):
     done = smoke.snakemake("--configfile", SMOKE, "--forceall", "--dry-run")
     asked = _asked(done.stdout + done.stderr)
@@ -217,7 +215,6 @@ def test_reading_the_workflow_imports_nothing_heavy():
 
 
 @slow
-@with_smoke
 def test_a_change_of_what_is_asked_for_runs_nothing_again(smoke):
     path = smoke.folder / "src/infoplane/resources.py"
     text = path.read_text()
