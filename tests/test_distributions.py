@@ -43,11 +43,14 @@ def dump(tmp_path, settings):
         ]
         path = tmp_path / "seeds_0-2.h5"
         with storage.create(path, "activations", {"run": "relu", "settings": settings.to_json()}) as file:
-            file["seeds"], file["epochs"] = np.arange(3), np.array([0, 2])
-            file["diverged_epoch"] = np.array([2 if seed in diverged else -1 for seed in range(3)])
+            arrays = {"seeds": np.arange(3), "epochs": np.array([0, 2])}
+            arrays["diverged_epoch"] = np.array([2 if seed in diverged else -1 for seed in range(3)])
             for number, values in enumerate(activity, start=1):
-                file[f"layer{number}/activity"] = values
-                file[f"layer{number}/minimum"], file[f"layer{number}/maximum"] = values.min((2, 3)), values.max((2, 3))
+                arrays[f"layer{number}/activity"] = values
+                arrays[f"layer{number}/minimum"] = values.min((2, 3))
+                arrays[f"layer{number}/maximum"] = values.max((2, 3))
+            for name, values in arrays.items():
+                storage.write_array(file, name, values)
         return path, activity
 
     return write
