@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from PIL import Image
@@ -38,15 +39,24 @@ def animate(tables: Mapping[str, pd.DataFrame], output: Path, *, estimator: str,
     """
     with style.context():
         shown = list(frames(tables, estimator=estimator, run=run))
-    # One palette, that of the last picture, which has every colour, for all: a colour never flickers, white is white.
-    palette = Image.fromarray(shown[-1]).quantize(192, dither=Image.Dither.NONE)
-    colours = np.array(palette.getpalette()).reshape(-1, 3)
-    colours[colours.sum(axis=1).argmax()] = 255
-    palette.putpalette(colours.ravel().tolist())
+    looks = style.layer_looks(int(selection.of_estimator(tables["information"], estimator)["n_layers"].max()))
+    palette = _palette([look.colour for look in looks.values()])
     images = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in shown]
     times = [_MILLISECONDS] * (len(images) - 1) + [_LAST_MILLISECONDS]
     with replacing(output) as temporary:
         images[0].save(temporary, "GIF", save_all=True, append_images=images[1:], duration=times, loop=0)
+
+
+def _palette(colours: Sequence[str]) -> Image.Image:
+    """White, and every colour in use in steps to white: the same for all pictures, so that no colour flickers."""
+    full = [to_rgb(colour) for colour in (*colours, style.INK, style.FAINT)]
+    steps = np.linspace(0, 1, 1 + 255 // len(full))[1:]
+    mixed = (1 - steps[:, None, None] * (1 - np.array(full))).reshape(-1, 3)
+    # Pillow looks for the nearest colour in steps of 4 of 255, so that what is nearly white would stand for white.
+    values = np.concatenate([np.ones((1, 3)), mixed[mixed.min(axis=1) < 0.96]])
+    image = Image.new("P", (1, 1))
+    image.putpalette((255 * values).round().astype(int).ravel().tolist())
+    return image
 
 
 def epochs_shown(table: pd.DataFrame) -> NDArray[np.int64]:
