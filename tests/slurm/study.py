@@ -24,8 +24,8 @@ HERE = Path(__file__).parent
 # Seconds between Snakemake's looks at the scheduler.
 INTERVAL = "0.5"
 PROFILE = "workflow/profiles/slurm"
-# What a user of this cluster writes into the profile: the partition of the rules that use a GPU.
-PARTITIONS = {rule: {"slurm_partition": "gpu"} for rule in ("train", "activations", "information")}
+# What a user of this cluster writes into the profile, where its comments say so: CPU is SLURM's default here.
+NAMES = {"gpu_partition": "gpu"}
 
 
 class Study:
@@ -36,11 +36,8 @@ class Study:
         self.results = self.folder / "results" / configuration["study"]
         path = self.folder / PROFILE / "config.yaml"
         profile = yaml.safe_load(path.read_text())
-        merged = {
-            rule: {**((profile.get("set-resources") or {}).get(rule) or {}), **PARTITIONS.get(rule, {})}
-            for rule in {*(profile.get("set-resources") or {}), *PARTITIONS}
-        }
-        path.write_text(yaml.safe_dump({**profile, "set-resources": merged}))
+        defaults = {**(profile["default-resources"] or {}), **NAMES}
+        path.write_text(yaml.safe_dump({**profile, "default-resources": defaults}))
         (self.folder / "study.yaml").write_text(yaml.safe_dump(configuration, sort_keys=False))
         self.configuration, self.targets = configuration, targets
         self.arguments = [*targets, "--profile", PROFILE, "--configfile", "study.yaml"]

@@ -68,6 +68,7 @@ def test_smoke_preset(study: Callable[..., Study], cluster: Cluster, local: Path
         assert cluster.record()[number]["TimeLimit"] == asked[number]["runtime"]
         on_gpu = bool(re.match(ON_GPU, job["Comment"]))
         assert ("gpu:1" in job.get("JOB_GRES", "")) == on_gpu, job["Comment"]
+        assert job["NodeList"] == ("n1" if on_gpu else "n2")
         assert asked[number].get("gpu", "0") == ("1" if on_gpu else "0")
     blocks = len(preset["runs"]) * preset["seeds"] // preset["seeds_per_job"]
     for rule, count in (("train", 1), ("activations", 1), ("information", len(preset["estimators"]))):
