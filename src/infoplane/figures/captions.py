@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import pandas as pd
@@ -39,4 +40,6 @@ def caption(
     of_seeds = [tables[name] for name in ("training", "compression") if name in figure.tables]
     if of_seeds:
         notes.append(selection.seeds_note(of_seeds[0]))
-    return "\n\n".join([*paragraphs, " ".join(notes)]).strip() + "\n"
+    # Names and settings are plain text: |activity| would be a substitution.
+    plain = re.sub(r"([\\`*_|])", r"\\\1", " ".join(notes))
+    return "\n\n".join([*paragraphs, plain]).strip() + "\n"
