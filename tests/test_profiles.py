@@ -10,11 +10,16 @@ import pytest
 import yaml
 
 from .conftest import Checkout
-from .fake_slurm.cluster import CONFIG, RULES, FakeCluster, files_of_jobs
+from .fake_slurm.cluster import CONFIG, FakeCluster, files_of_jobs
 
 ROOT = Path(__file__).parents[1]
 SMOKE = "workflow/presets/smoke.yaml"
 
+RULES = dict(
+    re.findall(
+        r"^rule (\w+):\n((?: .*\n|\n)+)", "".join(p.read_text() for p in ROOT.glob("workflow/rules/*.smk")), re.M
+    )
+)
 PROFILES = sorted((ROOT / "workflow/profiles").glob("*/config.yaml"))
 
 slow = pytest.mark.slow

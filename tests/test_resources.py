@@ -14,6 +14,8 @@ from infoplane import configuration, datasets, resources
 from infoplane.figures import FIGURES
 from infoplane.settings import RecordedEpochs
 
+from .fake_slurm.cluster import planned_jobs
+
 ROOT = Path(__file__).parents[1]
 SMOKE = "workflow/presets/smoke.yaml"
 slow = pytest.mark.slow
@@ -30,13 +32,13 @@ DEFAULT, PAPER = _study("config.yaml"), _study("workflow/presets/paper.yaml")
 # Against what jobs took
 
 
-def _asked(planned: str) -> dict[str, tuple[int, int]]:
+def _asked(said: str) -> dict[str, tuple[int, int]]:
     """Memory in MB and time in minutes that each job of a dry run asks for, by its log."""
     found = {}
-    for job in re.split(r"\n(?=(?:local)?rule \w+:)", planned):
-        log, memory, minutes = (re.search(rf"{key}[:=] ?([^,\s]+)", job) for key in ("log", "mem_mb", "runtime"))
-        if log and memory and minutes:
-            found[log[1]] = int(memory[1]), int(minutes[1])
+    for job in planned_jobs(said):
+        if "benchmark" in job:
+            asked = dict(resource.split("=") for resource in job["resources"].split(", "))
+            found[job["log"]] = int(asked["mem_mb"]), int(asked["runtime"])
     return found
 
 

@@ -500,12 +500,16 @@ def test_other_data_sets_networks_and_a_diverging_run_go_through_every_stage(che
         "device": "cpu",
         "defaults": {"epochs": 30, "recorded_epochs": 6, "record_gradients": True},
         "runs": {
-            "parity": {"dataset": "parity"},
-            "shuffled": {"dataset": "shuffled", "dataset_options": {"seed": 1}},
             "digits": {"dataset": "digits", "hidden_layers": [16, 8], "activation": ["relu", "tanh"]},
             "own": {"dataset": "npz", "dataset_options": {"path": "own.npz"}, "batch_size": "full"},
-            "normalised": {"batch_normalisation": True, "dropout": 0.1, "activation": "gelu"},
-            "wild": {"optimiser": "sgd", "learning_rate": 1.0e30, "activation": "linear"},
+            "normalised": {"dataset": "parity", "batch_normalisation": True, "dropout": 0.1, "activation": "gelu"},
+            "wild": {
+                "dataset": "shuffled",
+                "dataset_options": {"seed": 1},
+                "optimiser": "sgd",
+                "learning_rate": 1.0e30,
+                "activation": "linear",
+            },
         },
         "estimators": {
             "fixed": {"method": "fixed_binning", "range": "layer_maximum", "correction": "miller_madow"},
@@ -537,7 +541,7 @@ def test_other_data_sets_networks_and_a_diverging_run_go_through_every_stage(che
     assert late["i_tx"].isna().all()
     assert information.loc[information["run"] != "wild", "i_tx"].notna().all()
     layers = storage.read_table(tmp_path / "results/others/tables/layers.parquet")
-    recorded = layers[(layers["run"] == "parity") & (layers["epoch"] == 30)]
+    recorded = layers[(layers["run"] == "normalised") & (layers["epoch"] == 30)]
     assert recorded[["weight_norm", "gradient_mean_norm", "gradient_sd_norm", "activity_maximum"]].notna().all().all()
     for estimator in config["estimators"]:
         assert (tmp_path / f"results/others/figures/information_plane-{estimator}.svg").is_file()

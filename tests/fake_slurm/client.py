@@ -5,7 +5,7 @@ becomes of the job to <number>.state. A job is what the plugin says in --comment
 
 - failures: how often it fails before it succeeds, for each job, with a default;
 - files: what a job leaves behind, as pairs of a finished file and the place that it is copied to;
-- run: the jobs that run what they were given instead.
+- run: the jobs that run what they were given instead; what they print and how long they take is beside their state.
 
 calls holds a line for every call of another client.
 """
@@ -15,6 +15,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 FOLDER = Path(os.environ["FAKE_SLURM"])
@@ -55,8 +56,10 @@ def sbatch(arguments: list[str]) -> None:
     if earlier < plan["failures"].get(job, plan["failures"]["default"]):
         state.write_text("FAILED")
     elif job in plan["run"]:
+        begin = time.monotonic()
         with open(FOLDER / f"{number}.output", "w") as output:
             done = subprocess.run(option(arguments, "--wrap"), shell=True, stdout=output, stderr=output)
+        (FOLDER / f"{number}.seconds").write_text(str(time.monotonic() - begin))
         state.write_text("FAILED" if done.returncode else "COMPLETED")
     else:
         for source, target in plan["files"][job]:

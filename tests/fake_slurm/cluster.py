@@ -19,25 +19,22 @@ CLIENTS = ("sbatch", "squeue", "sacct", "scontrol", "scancel", "sinfo", "sacctmg
 CONFIG = "of_cluster.yaml"
 
 
-def _rules(text: str) -> list[tuple[str, str]]:
-    """The names and texts of the rules of a file."""
-    return re.findall(r"^rule (\w+):\n((?: .*\n|\n)+)", text, re.M)
-
-
-RULES = {name: text for path in sorted(ROOT.glob("workflow/rules/*.smk")) for name, text in _rules(path.read_text())}
+def planned_jobs(said: str) -> list[dict[str, str]]:
+    """What a dry run says of each job: rule, output, log, benchmark, wildcards, resources and more, as text."""
+    jobs = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", said, re.M)
+    return [{"rule": rule, **dict(re.findall(r"^    (\w+): (.*)$", text, re.M))} for rule, text in jobs]
 
 
 def files_of_jobs(checkout: Checkout, config: str) -> dict[str, list[str]]:
     """What the jobs of a study leave behind, finished or not, by what the plugin tells SLURM of each job."""
-    done = checkout.snakemake("--summary", "--configfile", config)
+    done = checkout.snakemake("--dry-run", "--forceall", "--configfile", config)
     assert done.returncode == 0, done.stderr
-    found = defaultdict(list)
-    for line in done.stdout.splitlines()[1:]:
-        path, _, rule, log, *_ = line.split("\t")
-        wildcards = Path(log).with_suffix("").parts[4:]  # results/<study>/logs/<stage>/<wildcards>.log
-        has_wildcards = "{{" in re.search(r"log:\n(.*)", RULES[rule])[1]
-        job = f"rule_{rule}_wildcards_{'_'.join(wildcards)}" if has_wildcards else f"rule_{rule}"
-        found[job] += [path, log, re.sub(r"/logs/(.*)\.log$", r"/benchmarks/\1.tsv", log)]
+    found = {}
+    for job in planned_jobs(done.stdout + done.stderr):
+        wildcards = [wildcard.partition("=")[2] for wildcard in job.get("wildcards", "").split(", ")]
+        name = f"rule_{job['rule']}" + (f"_wildcards_{'_'.join(wildcards)}" if job.get("wildcards") else "")
+        files = ", ".join(job.get(key, "") for key in ("output", "log", "benchmark"))
+        found[name] = [file for file in files.split(", ") if file]
     return found
 
 
