@@ -33,13 +33,14 @@ from infoplane.errors import InfoplaneError
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
     import pyarrow.parquet as pq
     from numpy.typing import ArrayLike
 
 FORMAT = 2
 # Beside the provenance of a CSV table: the SHA-256 of its rows.
 _CSV_DIGEST = "table_sha256"
+# Stands in a Parquet file where its digest will be, while that is computed.
+_NO_DIGEST = 64 * "0"
 
 
 @contextmanager
@@ -164,11 +165,13 @@ def write_table(table: pd.DataFrame, path: Path, provenance: Mapping[str, Any]) 
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        text = json.dumps(provenance, sort_keys=True)
-        content = pa.Table.from_pandas(table, preserve_index=False)
-        metadata = {b"infoplane": text, b"infoplane_digest": _table_digest(content.schema, content.num_rows, text)}
         with replacing(path) as temporary:
-            pq.write_table(content.replace_schema_metadata(metadata), temporary, write_page_checksum=True)
+            content = pa.Table.from_pandas(table, preserve_index=False)
+            with pq.ParquetWriter(temporary, content.schema) as writer:
+                writer.write_table(content)
+                text = json.dumps(provenance, sort_keys=True)
+                writer.add_key_value_metadata({"infoplane": text, "infoplane_sha256": _NO_DIGEST})
+            _seal(temporary)
         return
     rows = table.to_csv(index=False).encode()
     text = json.dumps({**provenance, _CSV_DIGEST: hashlib.sha256(rows).hexdigest()}, sort_keys=True, indent=2)
@@ -177,10 +180,23 @@ def write_table(table: pd.DataFrame, path: Path, provenance: Mapping[str, Any]) 
             temporary.write_bytes(written)
 
 
-def _table_digest(schema: pa.Schema, rows: int, text: str) -> str:
-    """Of what the checksums of Parquet's pages leave out: columns, their types, the number of rows, the provenance."""
-    columns = [(field.name, str(field.type)) for field in schema]
-    return hashlib.sha256(repr((columns, rows, text)).encode()).hexdigest()
+def _seal(path: Path) -> None:
+    """Write the digest of a file into it, in the one place that holds _NO_DIGEST."""
+    with path.open("r+b") as file:
+        content = file.read()
+        file.seek(content.index(_NO_DIGEST.encode()))
+        file.write(hashlib.sha256(content).hexdigest().encode())
+
+
+def _is_whole(path: Path, digest: str, ending: int) -> bool:
+    """Whether no byte of the file has changed since `_seal` wrote this digest among its last `ending` bytes."""
+    computed, left = hashlib.sha256(), path.stat().st_size - ending
+    with path.open("rb") as file:
+        while left > 0 and (piece := file.read(min(left, 2**20))):
+            computed.update(piece)
+            left -= len(piece)
+        computed.update(file.read().replace(digest.encode(), _NO_DIGEST.encode()))
+    return computed.hexdigest() == digest
 
 
 @contextmanager
@@ -204,11 +220,11 @@ def _parquet(path: Path) -> Iterator[tuple[pq.ParquetFile, str]]:
     """A Parquet file that `write_table` wrote, to read, and its provenance as text."""
     import pyarrow.parquet as pq
 
-    with _reading_table(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
-        schema = file.schema_arrow
-        text, digest = ((schema.metadata or {})[name].decode() for name in (b"infoplane", b"infoplane_digest"))
-        if digest != _table_digest(schema, file.metadata.num_rows, text):
-            raise ValueError("the digest of the columns does not match")
+    with _reading_table(path), pq.ParquetFile(path) as file:
+        text, digest = (file.metadata.metadata[name].decode() for name in (b"infoplane", b"infoplane_sha256"))
+        # Before anything is decoded: Parquet has checksums of its pages alone, not of their heads or of its footer.
+        if not _is_whole(path, digest, file.metadata.serialized_size + 8):
+            raise ValueError("the digest of the file does not match")
         yield file, text
 
 
