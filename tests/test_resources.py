@@ -76,7 +76,7 @@ TOOK = {
     "information_table": (248, 0.7),
     "distributions_table": (150, 0.5),
     "compression": (332, 1.5),
-    "compression_summary": (196, 1.3),
+    "compression_summary": (149, 1.3),
     "correlation": (223, 13.7),
     "effects": (194, 1.4),
     "variance_components": (197, 2.0),
@@ -113,6 +113,8 @@ def _need(job: str) -> resources.Need:
             needs = [resources.collecting(DEFAULT, rule.removesuffix("_table"))]
         case "compression" | "phases":
             needs = [resources.by_run(DEFAULT)]
+        case "compression_summary":
+            needs = [resources.summarising(DEFAULT)]
         case "claims":
             needs = [resources.of_claims(DEFAULT)]
         case "sensitivity":

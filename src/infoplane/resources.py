@@ -248,8 +248,13 @@ def of_sensitivity(study: Study, estimator: EstimatorSettings) -> Need:
     return Need(megabytes, 15 + 1e-5 * read)
 
 
+def summarising(study: Study) -> Need:
+    """Of the means of compression, for which scipy is not needed."""
+    return Need(150 + _in_memory(["compression"], rows(study)), 15)
+
+
 def of_compression(study: Study) -> Need:
-    """Of the statistics that read the table of compression alone; the time is that of correlation, the longest."""
+    """Of the others that read the table of compression alone; the time is that of correlation, the longest."""
     of = rows(study)
     groups = (len(study.runs) + 1) * of["compression"] / (study.seeds * len(study.runs))
     per_group = study.resamples * (4e-5 + 1e-6 * study.seeds)

@@ -411,7 +411,12 @@ def test_small_losses_are_labelled_by_powers_of_ten(study):
     labels = [
         label.get_text() for label in panels(draw("learning_curves", {"training": small}))[len(RUNS)].get_yticklabels()
     ]
-    assert {"$10^{-4}$", "0.01", "1"} <= set(labels)
+    assert {"$10^{-4}$", "$10^{-2}$", "$10^{0}$"} <= set(labels)
+    few = study["training"].assign(train_loss=4e-4, test_loss=4e-4)
+    loss = panels(draw("learning_curves", {"training": few}))[len(RUNS)]
+    for value, label in zip(loss.get_yticks(), loss.get_yticklabels(), strict=True):
+        multiple, power = re.fullmatch(r"\$(?:(.*)\\times)?10\^\{(.*)\}\$", label.get_text()).groups("1")
+        assert float(multiple) * 10 ** int(power) == pytest.approx(value, rel=0.01)
 
 
 def test_gradients_are_signal_over_noise(drawn, study):

@@ -44,7 +44,7 @@ rule compression_summary:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        **memory_and_time(lambda *_: need.of_compression(study)),
+        **memory_and_time(lambda *_: need.summarising(study)),
     params:
         code=code("statistics:summary_table"),
         confidence=study.confidence,

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from numpy.typing import NDArray
 
 from infoplane.figures import selection, style
 from infoplane.figures.labels import number_curves
@@ -56,24 +57,34 @@ def draw_layers(axis: Axes, table: pd.DataFrame, looks: Mapping[int, Look]) -> N
     number_curves(axis, ends)
 
 
-def log_axis(axis: Axes, values: pd.Series) -> None:
-    """Make the y axis logarithmic, with room for all positive values."""
+def log_axis(axis: Axes, curves: pd.DataFrame) -> None:
+    """Make the y axis logarithmic, with room for the curves of `over_epochs` and their bands."""
     axis.set_yscale("log")
-    positive = values[np.isfinite(values) & (values > 0)]
-    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _power_text(value)))
     axis.yaxis.set_minor_locator(NullLocator())
-    if not len(positive):
+    means = curves["mean"][np.isfinite(curves["mean"]) & (curves["mean"] > 0)]
+    if means.empty:
         return
-    low, high = float(positive.min()), float(positive.max())
+    low, high = float(means.min()), float(means.max())
+    # Bands over few seeds can reach any size: where they go far beyond the means, they are cut.
+    low = max(_finite(curves["lower"]).min(initial=low), low / 6)
+    high = min(_finite(curves["upper"]).max(initial=high), 6 * high)
+    # All in one form: powers where a plain number would be long.
+    form = "{:g}".format if low > 1e-3 and high < 1e4 else _power_text
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: form(value)))
     steps = (1, 2, 5) if high / low < 30 else (1, 3) if high / low < 1000 else (1,)
     axis.yaxis.set_major_locator(LogLocator(subs=steps, numticks=8))
     axis.set_ylim(low / 1.4, high * 1.4)
 
 
+def _finite(values: pd.Series) -> NDArray[np.float64]:
+    return np.asarray(values[np.isfinite(values)], dtype=np.float64)
+
+
 def _power_text(value: float) -> str:
-    """A tick of a logarithmic axis: plain, or a power of ten where that would be long."""
+    """A tick of a logarithmic axis as a power of ten, or a multiple of it."""
     power = int(np.floor(np.log10(value) + 1e-9))
-    return f"{value:g}" if -3 < power < 4 else f"$10^{{{power}}}$"
+    multiple = f"{value / 10.0**power:.3g}"
+    return f"$10^{{{power}}}$" if multiple == "1" else f"${multiple}\\times10^{{{power}}}$"
 
 
 def page_of_layers(
@@ -109,7 +120,7 @@ def page_of_layers(
     )
     for run, axis in zip(titles, result.axes[0], strict=True):
         style.epoch_axis(axis, last)
-        log_axis(axis, curves["mean"])
+        log_axis(axis, curves)
         of_run = curves[curves["run"] == run]
         if of_run.empty:
             say(axis, empty)

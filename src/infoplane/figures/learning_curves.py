@@ -47,13 +47,13 @@ def draw(tables: Mapping[str, pd.DataFrame], *, confidence: float = 0.95) -> Fig
             part: over_epochs(kept, ["run"], f"{part}_{kind}", confidence=confidence, geometric=kind == "loss")
             for part in parts
         }
-        means = pd.concat([curve["mean"] for curve in curves.values()])
+        both = pd.concat(curves.values())
         for run, axis in zip(titles, axes, strict=True):
             style.epoch_axis(axis, last)
             if kind == "loss":
-                log_axis(axis, means)
+                log_axis(axis, both)
             else:
-                axis.set_ylim(max(0.0, selection.span(means)[0]), 1.02)
+                axis.set_ylim(max(0.0, selection.span(both["mean"])[0]), 1.02)
             for part, look in parts.items():
                 curve = curves[part]
                 curve = curve[curve["run"] == run]
