@@ -1,5 +1,6 @@
 """Several runs of Snakemake in one checkout at the same time."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -34,7 +35,9 @@ def test_two_studies_run_beside_each_other_and_one_not_twice(smoke, checkout):
     while len(list((checkout.folder / ".snakemake/locks").glob("*.output.lock"))) < 2:
         time.sleep(0.1)
         assert [process.poll() for process in running] == [None, None]
+    running[0].send_signal(signal.SIGSTOP)  # so that it is there still, however slow the next one starts
     again = checkout.snakemake("--configfile", "tanh.yaml", cores=1)
+    running[0].send_signal(signal.SIGCONT)
     for process in running:
         said, _ = process.communicate(timeout=600)
         assert process.returncode == 0, said[-3000:]
