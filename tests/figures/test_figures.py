@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from docutils.core import publish_doctree
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.collections import FillBetweenPolyCollection, LineCollection, PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
@@ -288,7 +288,10 @@ def test_learning_curves(drawn):
 
 
 def test_compression_against_accuracy(drawn, study):
-    figure = drawn("compression_against_accuracy", "ebab")
+    correlation = study["correlation"].copy()
+    correlation["pearson_bootstrap_lower"] = correlation["pearson_r"] - 0.2
+    correlation["pearson_bootstrap_upper"] = correlation["pearson_r"] + 0.3
+    figure = draw("compression_against_accuracy", {**study, "correlation": correlation}, estimator="ebab")
     layers = [f"layer {layer}" for layer in range(1, 6)] + ["layer 6 (softmax)"]
     assert titles(figure)[:6] == layers
     assert titles(figure)[6 + 3] == "layer 4: 14 seeds, 4 runs"
@@ -298,7 +301,6 @@ def test_compression_against_accuracy(drawn, study):
     assert len(points) == len(part) == 3 * 4 + 2
     assert set(map(tuple, points)) == set(zip(part["drop"], part["test_accuracy"], strict=True))
 
-    correlation = study["correlation"]
     row = correlation[
         (correlation["scope"] == "pooled")
         & (correlation["estimator"] == "ebab")
@@ -307,7 +309,8 @@ def test_compression_against_accuracy(drawn, study):
         & (correlation["generalisation"] == "test_accuracy")
     ].iloc[0]
     text = panels(figure)[6 + 3].texts[0].get_text()
-    assert f"r = {row['pearson_r']:.2f}".replace("-", "−") in text
+    lower, upper = row["pearson_bootstrap_lower"], row["pearson_bootstrap_upper"]
+    assert f"r = {row['pearson_r']:.2f} [{lower:.2f}, {upper:.2f}]".replace("-", "−") in text
     corrected = [float(number) for number in re.findall(r"corrected p = ([0-9.]+)", text)]
     assert corrected == pytest.approx([row["pearson_holm_p"], row["spearman_holm_p"]], abs=0.005)
     # The slope of the line is that of the regression with the run as a factor.
@@ -315,6 +318,16 @@ def test_compression_against_accuracy(drawn, study):
     centred = part[["drop", "test_accuracy"]] - part.groupby("run")[["drop", "test_accuracy"]].transform("mean")
     slope = np.linalg.lstsq(centred[["drop"]].to_numpy(), centred["test_accuracy"].to_numpy(), rcond=None)[0][0]
     assert line.get_ydata()[-1] / line.get_xdata()[-1] == pytest.approx(slope)
+    (band,) = [each for each in panels(figure)[6 + 3].collections if isinstance(each, FillBetweenPolyCollection)]
+    x, y = band.get_paths()[0].vertices.T
+    slopes = np.divide(y, x, out=np.full_like(x, np.nan), where=x != 0)
+    assert sorted([np.nanmin(slopes) / slope, np.nanmax(slopes) / slope]) == pytest.approx(
+        sorted([lower / row["pearson_r"], upper / row["pearson_r"]])
+    )
+    # Where there are too few seeds for an interval, it says so.
+    few = panels(drawn("compression_against_accuracy", "ebab"))[6 + 3]
+    assert "[not estimable]" in few.texts[0].get_text()
+    assert not any(isinstance(each, FillBetweenPolyCollection) for each in few.collections)
     # Layer 1 stays at the ceiling in every seed, and its axis does not magnify that.
     assert panels(figure)[6].texts[0].get_text().startswith("not estimable:")
     assert np.ptp(panels(figure)[0].get_xlim()) >= 0.1

@@ -9,7 +9,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from scipy import special
 
 from infoplane.figures import selection, style
 from infoplane.figures.measures import MEASURES, percent
@@ -22,9 +21,10 @@ TITLE = "Compression against test accuracy"
 CAPTION = """\
 **Compression against test accuracy**, one panel per layer, one point per seed. {measure} Above: the values; below: the
 same seeds with each run's means taken off, so that differences between runs do not pose as a correlation, with the
-regression line and its {confidence} band. The panels below give Pearson's r with the run as a factor, its {confidence}
-interval (Fisher's z), Spearman's ρ of the ranks within the runs, and for both the two-sided p value by permutation of
-seeds, corrected for the number of layers (Holm). Diverged seeds are left out, and from the lower panels runs whose
+regression line. The panels below give Pearson's r with the run as a factor, its {confidence} interval, Spearman's ρ of
+the ranks within the runs, and for both the two-sided p value, corrected for the number of layers (Holm). Intervals are
+by bootstrap (BCa), p by permutation, both of seeds, the same in all runs: a seed is not independent between them. The
+band is the interval of r. Diverged seeds are left out, and from the lower panels runs whose
 compression does not vary or which stay at the ceiling :math:`H(X)`. Where compression hardly varies the axis still
 spans 0.1. For an estimator that bounds the information, of the upper bound; the table correlation has both.
 """
@@ -67,8 +67,8 @@ def draw(
             ),
         ],
         footer=f"{selection.assumption_note(table)} Every point is a seed; {selection.seeds_note(table)} r, ρ: "
-        f"Pearson's and Spearman's correlation with the run as a factor, r with its {percent(confidence)} interval; "
-        "p: by permutation, corrected for the layers (Holm).",
+        f"Pearson's and Spearman's correlation with the run as a factor, r with its {percent(confidence)} interval and "
+        "band by bootstrap of seeds; p: by permutation of seeds, corrected for the layers (Holm).",
         columns=3,
         height=1.4,
         share_x=False,
@@ -90,7 +90,7 @@ def draw(
         above.set_xlim(*_wide(part[measure]))
         above.xaxis.set_major_locator(MaxNLocator(5))
         row = _pooled(correlation, layer, bound, measure)
-        _draw_centred(below, pools[layer], measure, looks, row, confidence)
+        _draw_centred(below, pools[layer], measure, looks, row)
         below.set_ylim(-1.12 * extent, 1.75 * extent)
         below.yaxis.set_major_locator(MaxNLocator(4))
     return result.figure
@@ -133,7 +133,6 @@ def _draw_centred(
     measure: str,
     looks: Mapping[str, style.Look],
     row: pd.Series | None,
-    confidence: float,
 ) -> None:
     """The points of one layer with each run's means taken off, the regression and its numbers."""
     x, y = pool[measure], pool[_GENERALISATION]
@@ -146,23 +145,16 @@ def _draw_centred(
         reason = "runs of different depth are not pooled" if row is None else str(row["status"])
         axis.text(0.04, 0.96, reason.replace(": ", ":\n"), transform=axis.transAxes, va="top", fontsize=style.SMALL)
         return
-    # The line through the means; the errors of its slope follow from r and its degrees of freedom.
-    r, freedom = float(row["pearson_r"]), int(row["degrees_of_freedom"])
-    ratio = float(np.sqrt((y**2).sum() / (x**2).sum()))
-    error = float(special.stdtrit(freedom, 0.5 + confidence / 2)) * ratio * np.sqrt(max(1 - r * r, 0.0) / freedom)
+    # The line through the means; r and the ends of its interval as slopes.
+    r, lower, upper = (float(row[f"pearson_{name}"]) for name in ("r", "bootstrap_lower", "bootstrap_upper"))
     ends = np.array([x.min(), 0.0, x.max()])
-    axis.fill_between(
-        ends,
-        r * ratio * ends - error * np.abs(ends),
-        r * ratio * ends + error * np.abs(ends),
-        color=style.INK,
-        alpha=0.12,
-        linewidth=0,
-        zorder=1,
-    )
-    axis.plot(ends, r * ratio * ends, color=style.INK, linewidth=1.0, zorder=2)
-    interval = f"[{selection.number(float(row['pearson_lower']))}, {selection.number(float(row['pearson_upper']))}]"
+    line = float(np.sqrt((y**2).sum() / (x**2).sum())) * ends
+    axis.plot(ends, r * line, color=style.INK, linewidth=1.0, zorder=2)
+    interval = " [not estimable]"
+    if np.isfinite([lower, upper]).all():
+        axis.fill_between(ends, lower * line, upper * line, color=style.INK, alpha=0.12, linewidth=0, zorder=1)
+        interval = f" [{selection.number(lower)}, {selection.number(upper)}]"
     r_p, rho_p = (selection.p_text(float(row[f"{name}_holm_p"])) for name in ("pearson", "spearman"))
     rho = selection.number(float(row["spearman_rho"]))
-    text = f"r = {selection.number(r)} {interval}, corrected {r_p}\nρ = {rho}, corrected {rho_p}"
+    text = f"r = {selection.number(r)}{interval}, corrected {r_p}\nρ = {rho}, corrected {rho_p}"
     axis.text(0.03, 0.97, text, transform=axis.transAxes, va="top", fontsize=style.SMALL, linespacing=1.3)

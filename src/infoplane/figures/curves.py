@@ -19,7 +19,7 @@ from infoplane.figures.style import Look
 from infoplane.statistics import mean_intervals
 
 # Room for the layers' numbers to the right of a panel, and of the page, in inches.
-GAP, RIGHT = 0.28, 0.26
+GAP, RIGHT = 0.36, 0.32
 
 
 def over_epochs(

@@ -99,6 +99,7 @@ def draw(
         axes[2].set_ylabel("training − test accuracy")
         for axis in axes:
             _penalty_axis(axis, swept[activation])
+        axes[1].set_yticks(planes.ticks(axes[1].get_ylim()[1]))
     return result.figure
 
 

@@ -20,7 +20,7 @@ TABLES = ("variance_components", "seeds_needed", "compression")
 TITLE = "Variance of compression"
 CAPTION = """\
 **Variance of compression.** Left: how the variance of a layer's compression divides between activation functions and
-between seeds, over the runs that differ in nothing but their activation function; the bar at the border is the
+between seeds, over the runs that differ in nothing but their activation function; the line is the
 {confidence} interval of the share between activation functions. Right: how many seeds a {confidence} interval of the
 mean of the width in the heading takes, at the spread over the study's own seeds; the framed numbers are more than the
 study has. {measure} Diverged seeds are left out, and runs in which every seed of the layer stays at the ceiling
@@ -65,8 +65,9 @@ def draw(
     result = page(
         f"{TITLE}: {selection.label(compression)}",
         [Section(panels, style.bound_label(bound).capitalize()) for bound in bounds],
-        footer=f"{selection.assumption_note(compression)} Compression: {plain(measure)}. Bars at the border: "
-        f"{percent(confidence)} interval of the share. {selection.seeds_note(compression)}",
+        footer=f"{selection.assumption_note(compression)} Compression: {plain(measure)}. Lines: "
+        f"{percent(confidence)} interval of the share between activation functions; framed: more seeds than there are. "
+        f"{selection.seeds_note(compression)}",
         columns=2,
         height=0.17 * max(len(layers), len(labels)) + 0.1,
         share_x=False,
