@@ -229,11 +229,11 @@ def by_run(study: Study) -> Need:
 
 
 def of_claims(study: Study) -> Need:
-    """Of the claims, which read the rows of their estimator in the table of information, and compression."""
+    """Of the claims, which read compression, and some columns of layers and of their estimator's information."""
     of = rows(study)
     share = bounds(study.estimators[study.claims["estimator"]]) / sum(map(bounds, study.estimators.values()))
-    at_once = min(of["information"], 100_000) + 0.7 * of["information"] * share
-    return Need(215 + 1e-3 * at_once + _in_memory(["compression"], of), 15 + 3e-6 * of["information"])
+    read = of["layers"] + of["information"] * share
+    return Need(265 + 1.2e-4 * read + _in_memory(["compression"], of), 15 + 3e-6 * of["information"])
 
 
 def of_sensitivity(study: Study, estimator: EstimatorSettings) -> Need:

@@ -228,14 +228,14 @@ def _parquet(path: Path) -> Iterator[tuple[pq.ParquetFile, str]]:
         yield file, text
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """A table that `write_table` wrote. Raises InfoplaneError if it is missing or damaged."""
+def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """A table that `write_table` wrote, or these columns of it. Raises InfoplaneError if it is missing or damaged."""
     import pandas as pd
 
     table: pd.DataFrame
     if path.suffix == ".parquet":
         with _parquet(path) as (file, _):
-            table = file.read().to_pandas(ignore_metadata=True)
+            table = file.read(columns).to_pandas(ignore_metadata=True)
         return table
     with _reading_table(path):
         rows = path.read_bytes()
@@ -243,7 +243,8 @@ def read_table(path: Path) -> pd.DataFrame:
         digest = _beside(path).get(_CSV_DIGEST) if _provenance_path(path).exists() else None
         if digest not in (None, hashlib.sha256(rows).hexdigest()):
             raise ValueError("the digest of the rows does not match")
-        return pd.read_csv(io.BytesIO(rows))
+        table = pd.read_csv(io.BytesIO(rows), usecols=columns)
+    return table
 
 
 def read_distinct(path: Path, column: str) -> list[str]:
@@ -255,20 +256,24 @@ def read_distinct(path: Path, column: str) -> list[str]:
     return found
 
 
-def read_rows(path: Path, column: str, value: str) -> pd.DataFrame:
-    """The rows of a Parquet table with this value, in little memory. Raises InfoplaneError as `read_table`."""
+def read_rows(path: Path, column: str, value: str, columns: list[str] | None = None) -> pd.DataFrame:
+    """The rows of a Parquet table with this value, in little memory, or these columns of them, `column` among them.
+
+    Raises InfoplaneError as `read_table`.
+    """
     # Batch by batch: a filter of pandas' reads ahead, and takes twice the memory.
     with _parquet(path) as (file, _):
         import pyarrow as pa
         import pyarrow.compute as pc
 
         read, batches = 0, []
-        for batch in file.iter_batches(batch_size=100_000, use_threads=False):
+        for batch in file.iter_batches(batch_size=100_000, columns=columns, use_threads=False):
             read += len(batch)
             batches.append(batch.filter(pc.equal(batch[column], value)))
         if read != file.metadata.num_rows:
             raise ValueError(f"{read} rows are there of {file.metadata.num_rows}")
-        table: pd.DataFrame = pa.Table.from_batches(batches, file.schema_arrow).to_pandas(ignore_metadata=True)
+        kept = [field for field in file.schema_arrow if columns is None or field.name in columns]
+        table: pd.DataFrame = pa.Table.from_batches(batches, pa.schema(kept)).to_pandas(ignore_metadata=True)
     return table
 
 

@@ -1,6 +1,6 @@
 """What Snakemake costs beside the work, for the paper's study on a cluster, by the number of seeds per job.
 
-Run with `pytest tests/benchmarks/bench_controller.py --benchmark-json=FILE`, alone on the machine. The rows time
+Run with `pytest -n 0 tests/benchmarks/bench_controller.py --benchmark-json=FILE`, alone on the machine. The rows time
 
 - test_planning: a dry run of the whole study; extra_info has the number of jobs by rule;
 - test_controller: the jobs of training, activations and information through the profile slurm, on a SLURM of scripts

@@ -1,10 +1,9 @@
 """Training speed at the paper's size: 3277 samples, 12-10-7-5-4-3-2 with tanh, batches of 512, Adam, one thread.
 
-Run with `pytest tests/benchmarks/bench_training.py --benchmark-json=FILE`. Each row's `extra_info` has milliseconds
-per network and epoch and, for blocks, the peak memory of a process that trains such a block. Divide the loop's
-milliseconds by a block's for the gain over one nn.Sequential per seed. The clock counts processor time, so that
-other work on the machine disturbs less.
-"""
+Run with `pytest -n 0 tests/benchmarks/bench_training.py --benchmark-json=FILE`. Each row's `extra_info` has
+milliseconds per network and epoch and, for blocks, the peak memory of a process that trains such a block. Divide the
+loop's milliseconds by a block's for the gain over one nn.Sequential per seed. The clock counts processor time, so that
+other work on the machine disturbs less."""
 
 from __future__ import annotations
 

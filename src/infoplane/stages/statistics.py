@@ -21,6 +21,7 @@ from infoplane.statistics import (
     seeds_needed,
     variance_components,
 )
+from infoplane.statistics.claims import OF_INFORMATION, OF_LAYERS
 from infoplane.statistics.claims_text import as_markdown
 
 
@@ -98,8 +99,8 @@ def claims_tables(
     measured = storage.read_table(compression_path)
     table, of_parts = claims(
         measured,
-        storage.read_rows(information, "estimator", of_claims["estimator"]),
-        storage.read_table(layers),
+        storage.read_rows(information, "estimator", of_claims["estimator"], OF_INFORMATION),
+        storage.read_table(layers, OF_LAYERS),
         Rules(**of_claims),
         confidence=confidence,
         number=resamples,

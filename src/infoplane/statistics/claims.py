@@ -40,6 +40,10 @@ CLAIMS: Mapping[str, str] = {
     "under-estimates compression of unbounded activation functions",
 }
 
+# The columns of the tables information and layers that are used.
+OF_INFORMATION = ["run", "seed", "epoch", "layer", *SERIES, "i_tx"]
+OF_LAYERS = ["run", "seed", "epoch", "layer", "activity_maximum"]
+
 
 def claims(
     compression: pd.DataFrame,
@@ -62,8 +66,8 @@ def claims(
     InfoplaneError if an estimator of the rules is not in the tables.
     """
     require_columns(compression, ["run", "seed", "layer", *SERIES, rules.measure, *PENALTIES], "compression")
-    require_columns(information, ["run", "seed", "epoch", "layer", *SERIES, "i_tx"], "information")
-    require_columns(layers, ["run", "seed", "epoch", "layer", "activity_maximum"], "layers")
+    require_columns(information, OF_INFORMATION, "information")
+    require_columns(layers, OF_LAYERS, "layers")
     owners = owners_of(layers)
     chosen = _of_estimator(compression, rules.estimator, rules.bound, "estimator")
     bound = chosen["bound"].iloc[0]

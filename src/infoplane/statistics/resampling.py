@@ -37,6 +37,11 @@ class Resamples:
     left_out: Floats
     seed: int
 
+    @property
+    def key(self) -> tuple[int, int, int]:
+        """The arguments of `resamples` that give these."""
+        return self.counts.shape[1], len(self.counts), self.seed
+
     def permutations(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Permutations (resamples, m) of the m chosen seeds."""
         return _permutations(len(self.keys), self.seed, chosen.tobytes())
