@@ -3,7 +3,8 @@
 Run with `pytest -n 0 tests/benchmarks/bench_training.py --benchmark-json=FILE`. Each row's `extra_info` has
 milliseconds per network and epoch and, for blocks, the peak memory of a process that trains such a block. Divide the
 loop's milliseconds by a block's for the gain over one nn.Sequential per seed. The clock counts processor time, so that
-other work on the machine disturbs less."""
+other work on the machine disturbs less.
+"""
 
 from __future__ import annotations
 
