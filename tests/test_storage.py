@@ -256,6 +256,17 @@ def test_no_damage_of_a_table_gives_a_traceback_or_a_wrong_number(whole_tables, 
             assert found.equals(expected) if isinstance(expected, pd.DataFrame) else found == expected
 
 
+def test_a_bit_that_is_flipped_in_any_byte_of_a_parquet_table_is_noticed(whole_tables):
+    _, files, folder = whole_tables
+    path = folder / "t.parquet"
+    for at, byte in enumerate(files["t.parquet"]):
+        content = bytearray(files["t.parquet"])
+        content[at] = byte ^ (1 << at % 8)
+        path.write_bytes(content)
+        with pytest.raises(InfoplaneError, match=str(path)):
+            storage.read_table_provenance(path)
+
+
 @pytest.mark.parametrize("name", ["t.parquet", "t.csv"])
 @pytest.mark.parametrize("content", [None, b"", b"PAR1 but no more", b"\xff\xfe\x00"])
 def test_tables_that_are_missing_or_damaged_are_named(tmp_path, name, content):
