@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from infoplane.errors import InfoplaneError
-from infoplane.estimators.binning import BINNING_SETTINGS, Bins, binned_information, describe_correction
+from infoplane.estimators.binning import BINNING_SETTINGS, binned_information, describe_correction
+from infoplane.estimators.bins import Bins
 from infoplane.estimators.interface import Estimate, Information, Layer, Method
 from infoplane.estimators.validation import check_whole_number
 

@@ -1,4 +1,4 @@
-"""What every estimator takes and returns; this file imports nothing of the package.
+"""What every estimator takes and returns.
 
 An estimator is a function of arrays, `estimator(activity, labels, *, settings...) -> Information`. A `Method`
 tells the pipeline how to call it: which settings a user may give, and which values it computes from one pass.
@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from infoplane.estimators.binning import Bins
+from infoplane.estimators.bins import Bins
 
 
 class Information(NamedTuple):

@@ -20,7 +20,7 @@ from infoplane.stages.information import layer_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from infoplane.estimators.binning import Bins
+    from infoplane.estimators.bins import Bins
 
 # Equal bins of the histogram, narrower than those of any estimator in use.
 _FINE = 200
