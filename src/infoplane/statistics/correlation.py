@@ -11,7 +11,7 @@ runs, stand those of resampling, which do not: bootstrap (BCa) and permutation o
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,33 +116,72 @@ def correlation(
         runs = {run: rows.sort_values("seed") for run, rows in group.groupby("run", sort=False, observed=True)}
         described = {run: {name: _common(rows[name]) for name in [*settings, *details]} for run, rows in runs.items()}
         described[POOLED] = {**{name: _common(group[name]) for name in [*settings, *details]}, "run": POOLED}
+        of_runs = {run: _Run.of(rows) for run, rows in runs.items()}
         for measure in measures:
             for generalisation in generalisations:
-                of_run = {run: _sums(rows, measure, generalisation, seeds, drawn) for run, rows in runs.items()}
-                for run, rows in runs.items():
-                    found = _correlate(rows, measure, generalisation, False, confidence)
-                    row = _row(described[run], "run", measure, generalisation, rows, found)
-                    by_run[run].append({**row, **_as_row(_resample(found, [of_run[run]], confidence))})
+                parts = {run: _sums(part, measure, generalisation, seeds, drawn) for run, part in of_runs.items()}
+                for run, part in of_runs.items():
+                    found = _of_run(part, measure, generalisation, confidence)
+                    row = _row(described[run], "run", measure, generalisation, [part], found)
+                    by_run[run].append({**row, **_as_row(_resample(found, [parts[run]], confidence))})
                 if len(runs) > 1:
-                    pool = poolable(group, measure, generalisation)["run"].unique()
-                    found = _correlate(group, measure, generalisation, True, confidence)
-                    row = _row(described[POOLED], "pooled", measure, generalisation, group, found)
-                    parts = [of_run[run] for run in pool]
-                    pooled.append({**row, **_as_row(_resample(found, parts, confidence))})
+                    pairs = {run: part.pair(measure, generalisation) for run, part in of_runs.items()}
+                    pool = {run: pair for run, pair in pairs.items() if pair is not None}
+                    xs, ys = ([pair[place] for pair in pool.values()] for place in (0, 1))
+                    found = pooled_over_runs(xs, ys, confidence=confidence)
+                    row = _row(described[POOLED], "pooled", measure, generalisation, of_runs.values(), found)
+                    pooled.append({**row, **_as_row(_resample(found, [parts[run] for run in pool], confidence))})
     table = pd.DataFrame([row for rows in [*by_run.values(), pooled] for row in rows])
     return _corrected(table)
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The seeds of one run that did not diverge, for one layer, estimator and bound, as arrays over seeds."""
+
+    n_seeds: int
+    n_diverged: int
+    seeds: NDArray[np.int64]
+    at_ceiling: NDArray[np.bool_]
+    columns: dict[str, Floats]
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame) -> _Run:
+        kept = rows[~rows["diverged"]]
+        return cls(
+            len(rows),
+            len(rows) - len(kept),
+            kept["seed"].to_numpy(np.int64),
+            kept["at_ceiling"].to_numpy(np.bool_),
+            {name: kept[name].to_numpy(np.float64) for name in (*MEASURES, *GENERALISATION, GIVEN)},
+        )
+
+    def known(self, *names: str) -> NDArray[np.bool_]:
+        """Which of the seeds have all these values."""
+        return np.asarray(~np.isnan([self.columns[name] for name in names]).any(axis=0))
+
+    def pair(self, measure: str, generalisation: str) -> tuple[Floats, Floats] | None:
+        """What enters the correlation pooled over runs; None if the run says nothing about the slope."""
+        kept = self.known(measure, generalisation)
+        x, y = (self.columns[name][kept] for name in (measure, generalisation))
+        return (x, y) if _varies(x, self.at_ceiling[kept]) else None
+
+
 def _row(
-    described: dict[str, object], scope: str, measure: str, generalisation: str, group: pd.DataFrame, found: Correlation
+    described: dict[str, object],
+    scope: str,
+    measure: str,
+    generalisation: str,
+    runs: Collection[_Run],
+    found: Correlation,
 ) -> dict[str, object]:
     return {
         **described,
         "scope": scope,
         "measure": measure,
         "generalisation": generalisation,
-        "n_seeds": len(group),
-        "n_diverged": int(group["diverged"].sum()),
+        "n_seeds": sum(run.n_seeds for run in runs),
+        "n_diverged": sum(run.n_diverged for run in runs),
         **_as_row(found),
     }
 
@@ -162,15 +201,15 @@ def _corrected(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _sums(
-    rows: pd.DataFrame, measure: str, generalisation: str, seeds: NDArray[np.int64], drawn: Resamples
+    run: _Run, measure: str, generalisation: str, seeds: NDArray[np.int64], drawn: Resamples
 ) -> tuple[sums.Sums, NDArray[np.bool_]] | None:
     """The sums of one run, and which of all seeds are in them; None if none is usable."""
-    columns = [measure, generalisation, GIVEN]
-    kept = rows[~rows["diverged"].to_numpy(dtype=np.bool_) & rows[columns].notna().all(axis=1).to_numpy()]
-    if kept.empty:
+    names = (measure, generalisation, GIVEN)
+    kept = run.known(*names)
+    if not kept.any():
         return None
-    chosen = np.isin(seeds, kept["seed"].to_numpy())
-    return sums.within_run_sums(kept[columns].to_numpy(dtype=np.float64), chosen, drawn), chosen
+    chosen = np.isin(seeds, run.seeds[kept])
+    return sums.within_run_sums(np.column_stack([run.columns[name][kept] for name in names]), chosen, drawn), chosen
 
 
 def _resample(
@@ -241,31 +280,20 @@ def _common(column: pd.Series) -> object:
     return values[0] if len(values) == 1 else None
 
 
-def _correlate(group: pd.DataFrame, measure: str, generalisation: str, pooled: bool, confidence: float) -> Correlation:
-    kept = group[~group["diverged"]]
-    estimable = kept[kept[measure].notna() & kept[generalisation].notna()]
-    undefined = len(kept) - len(estimable)
-    if not pooled:
-        x = estimable[measure].to_numpy(dtype=np.float64)
-        y = estimable[generalisation].to_numpy(dtype=np.float64)
-        if kept["at_ceiling"].all() and len(kept):
-            reason = f"all {len(kept)} seeds are at the ceiling H(X)"
+def _of_run(run: _Run, measure: str, generalisation: str, confidence: float) -> Correlation:
+    kept = run.known(measure, generalisation)
+    x, y = (run.columns[name][kept] for name in (measure, generalisation))
+    if run.at_ceiling.all() and len(kept):
+        reason = f"all {len(kept)} seeds are at the ceiling H(X)"
+        return Correlation(len(x), 1, len(x) - 2, status=f"not estimable: {reason}")
+    if len(x) < FEWEST_SEEDS:
+        undefined = len(kept) - len(x)
+        return Correlation(len(x), 1, max(len(x) - 2, 0), status=_too_few(run.n_seeds, len(x), undefined, measure))
+    for column, name in ((x, measure), (y, generalisation)):
+        if np.ptp(column) <= RESOLUTION:
+            reason = f"{name} is {column[0]:.4g} for all {len(column)} seeds"
             return Correlation(len(x), 1, len(x) - 2, status=f"not estimable: {reason}")
-        if len(x) < FEWEST_SEEDS:
-            return Correlation(len(x), 1, max(len(x) - 2, 0), status=_too_few(len(group), len(x), undefined, measure))
-        for values, name in ((x, measure), (y, generalisation)):
-            if np.ptp(values) <= RESOLUTION:
-                reason = f"{name} is {values[0]:.4g} for all {len(values)} seeds"
-                return Correlation(len(x), 1, len(x) - 2, status=f"not estimable: {reason}")
-        return within_run(x, y, confidence=confidence)
-
-    pool = poolable(group, measure, generalisation)
-    runs = [run for _, run in pool.groupby("run", sort=False, observed=True)]
-    return pooled_over_runs(
-        [run[measure].to_numpy(dtype=np.float64) for run in runs],
-        [run[generalisation].to_numpy(dtype=np.float64) for run in runs],
-        confidence=confidence,
-    )
+    return within_run(x, y, confidence=confidence)
 
 
 def poolable(compression: pd.DataFrame, measure: str, generalisation: str) -> pd.DataFrame:
@@ -276,9 +304,14 @@ def poolable(compression: pd.DataFrame, measure: str, generalisation: str) -> pd
     """
     rows = compression[~compression["diverged"]]
     rows = rows[rows[measure].notna() & rows[generalisation].notna()]
-    by_run = rows.groupby("run", observed=True)
-    extent = by_run[measure].transform("max") - by_run[measure].transform("min")
-    return rows[(extent > RESOLUTION) & ~by_run["at_ceiling"].transform("all")]
+    by_run = rows.groupby("run", observed=True, sort=False)
+    varying = [run for run, own in by_run if _varies(own[measure].to_numpy(), own["at_ceiling"].to_numpy(np.bool_))]
+    return rows[rows["run"].isin(varying)]
+
+
+def _varies(x: Floats, at_ceiling: NDArray[np.bool_]) -> bool:
+    """Whether compression varies over the seeds of a run, and not all of them are at the ceiling."""
+    return len(x) > 0 and bool(np.ptp(x) > RESOLUTION) and not at_ceiling.all()
 
 
 def _too_few(n_seeds: int, n: int, undefined: int, measure: str) -> str:
