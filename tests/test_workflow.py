@@ -193,6 +193,12 @@ OF_SEEDS = AGGREGATES - {"distributions"} | {"figure"}
         ("statistics/primary_measure", "balance", {}, {"claims", "overview", "figure"}),
         ("statistics/interval_width", 0.2, {}, {"seeds_needed"}),
         ("claims/flat", 0.2, {}, {"claims", "overview"}),
+        (
+            "sensitivity",
+            {"enabled": True, "vary": {"ebab": {"bins": [10]}}},
+            {"information": 6},
+            {"sensitivity", "sensitivity_tables"},
+        ),
         # how it is run is not what is computed
         ("device", "auto", {}, set()),
         ("keep_activations", False, {}, set()),
@@ -245,6 +251,13 @@ def test_a_change_reruns_exactly_what_depends_on_it(smoke, config, tmp_path, pat
             AGGREGATES - {"training_table"} | {"figure"},
         ),
         ("stages/information.py", "_SLAB_BYTES = 64", "_SLAB_BYTES = 32", {"information": 24}, STATISTICS),
+        (
+            "stages/tables.py",
+            "joined = pd.concat(",
+            "joined = 1 and pd.concat(",
+            {},
+            AGGREGATES - {"training_table", "distributions"} | {"figure"},
+        ),
         ("stages/statistics.py", "table = correlation(", "table = 1 and correlation(", {}, {"correlation", "figure"}),
         ("figures/style.py", "\nGRID = ", "\nGRID = 1 and ", {}, {"figure", "explorer"}),
         ("explorer/page.css", ":root", ":root ", {}, {"figure", "explorer"}),
