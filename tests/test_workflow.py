@@ -235,6 +235,7 @@ def test_a_change_reruns_exactly_what_depends_on_it(smoke, config, tmp_path, pat
     [
         ("estimators/ebab.py", "\ndef ", "\n# a comment\ndef ", {}, set()),
         ("estimators/ebab.py", "\nMETHOD = ", "\nMETHOD = 1 and ", {"information": 6}, STATISTICS | DISTRIBUTIONS),
+        ("estimators/bins.py", "_BLOCK = 8192", "_BLOCK = 4096", {"information": 12}, STATISTICS | DISTRIBUTIONS),
         ("stages/distributions.py", "_FINE = 200", "_FINE = 100", {}, DISTRIBUTIONS | {"figure"}),
         (
             "stages/train.py",

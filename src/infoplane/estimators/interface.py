@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.estimators.bins import Bins
+# A field's type counts as code that a stage uses, and not every estimator has bins.
+if TYPE_CHECKING:
+    from infoplane.estimators.bins import Bins
 
 
 class Information(NamedTuple):
