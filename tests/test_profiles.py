@@ -67,7 +67,7 @@ ASKED = {
     "information_table": "-t 11 --mem 500 --ntasks=1 --cpus-per-task=1",
     "compression": "-t 12 --mem 610 --ntasks=1 --cpus-per-task=1",
     "phases": "-t 12 --mem 610 --ntasks=1 --cpus-per-task=1",
-    "claims": "-t 12 --mem 610 --ntasks=1 --cpus-per-task=1",
+    "claims": "-t 12 --mem 670 --ntasks=1 --cpus-per-task=1",
     "correlation": "-t 12 --mem 590 --ntasks=1 --cpus-per-task=1",
     "explorer": "-t 12 --mem 700 --ntasks=1 --cpus-per-task=1",
     "figure": "-t 12 --mem 700 --ntasks=1 --cpus-per-task=1",
