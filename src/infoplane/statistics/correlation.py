@@ -125,9 +125,12 @@ def correlation(
                     row = _row(described[run], "run", measure, generalisation, [part], found)
                     by_run[run].append({**row, **_as_row(_resample(found, [parts[run]], confidence))})
                 if len(runs) > 1:
-                    pairs = {run: part.pair(measure, generalisation) for run, part in of_runs.items()}
-                    pool = {run: pair for run, pair in pairs.items() if pair is not None}
-                    xs, ys = ([pair[place] for pair in pool.values()] for place in (0, 1))
+                    pool = {run: part.pooled(measure, generalisation) for run, part in of_runs.items()}
+                    pool = {run: chosen for run, chosen in pool.items() if chosen.any()}
+                    xs, ys = (
+                        [of_runs[run].columns[name][chosen] for run, chosen in pool.items()]
+                        for name in (measure, generalisation)
+                    )
                     found = pooled_over_runs(xs, ys, confidence=confidence)
                     row = _row(described[POOLED], "pooled", measure, generalisation, of_runs.values(), found)
                     pooled.append({**row, **_as_row(_resample(found, [parts[run] for run in pool], confidence))})
@@ -160,11 +163,11 @@ class _Run:
         """Which of the seeds have all these values."""
         return np.asarray(~np.isnan([self.columns[name] for name in names]).any(axis=0))
 
-    def pair(self, measure: str, generalisation: str) -> tuple[Floats, Floats] | None:
-        """What enters the correlation pooled over runs; None if the run says nothing about the slope."""
+    def pooled(self, measure: str, generalisation: str) -> NDArray[np.bool_]:
+        """Which of the seeds enter the correlation pooled over runs; none if they say nothing about the slope."""
         kept = self.known(measure, generalisation)
-        x, y = (self.columns[name][kept] for name in (measure, generalisation))
-        return (x, y) if _varies(x, self.at_ceiling[kept]) else None
+        x = self.columns[measure][kept]
+        return kept & (len(x) > 0 and bool(np.ptp(x) > RESOLUTION) and not self.at_ceiling[kept].all())
 
 
 def _row(
@@ -302,16 +305,8 @@ def poolable(compression: pd.DataFrame, measure: str, generalisation: str) -> pd
     Diverged seeds are left out, seeds without one of the values, and whole runs that say nothing about the slope:
     those with one seed, with equal compression for all seeds, or with every seed at the ceiling.
     """
-    rows = compression[~compression["diverged"]]
-    rows = rows[rows[measure].notna() & rows[generalisation].notna()]
-    by_run = rows.groupby("run", observed=True, sort=False)
-    varying = [run for run, own in by_run if _varies(own[measure].to_numpy(), own["at_ceiling"].to_numpy(np.bool_))]
-    return rows[rows["run"].isin(varying)]
-
-
-def _varies(x: Floats, at_ceiling: NDArray[np.bool_]) -> bool:
-    """Whether compression varies over the seeds of a run, and not all of them are at the ceiling."""
-    return len(x) > 0 and bool(np.ptp(x) > RESOLUTION) and not at_ceiling.all()
+    runs = [rows[~rows["diverged"]] for _, rows in compression.groupby("run", observed=True, sort=False)]
+    return pd.concat([compression[:0], *(rows[_Run.of(rows).pooled(measure, generalisation)] for rows in runs)])
 
 
 def _too_few(n_seeds: int, n: int, undefined: int, measure: str) -> str:

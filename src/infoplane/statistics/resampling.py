@@ -44,7 +44,7 @@ class Resamples:
 
     def permutations(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Permutations (resamples, m) of the m chosen seeds."""
-        return _permutations(len(self.keys), self.seed, chosen.tobytes())
+        return _permutations(self.key, chosen.tobytes())
 
 
 @lru_cache(maxsize=8)
@@ -57,10 +57,10 @@ def resamples(n: int, number: int, seed: int) -> Resamples:
 
 
 @lru_cache(maxsize=4)
-def _permutations(number: int, seed: int, chosen: bytes) -> NDArray[np.int64]:
+def _permutations(key: tuple[int, int, int], chosen: bytes) -> NDArray[np.int64]:
     """Kept, since most runs and layers have the same seeds, and sorting takes longer than most that is done with it."""
     mask = np.frombuffer(chosen, dtype=np.bool_)
-    return np.argsort(resamples(len(mask), number, seed).keys[:, mask], axis=1).astype(np.int64)
+    return np.argsort(resamples(*key).keys[:, mask], axis=1).astype(np.int64)
 
 
 def permutation_p(observed: float, permuted: Floats) -> float:

@@ -95,9 +95,9 @@ def _products(values: Floats, weights: Floats) -> Floats:
 
 def _rank_products(x: Floats, y: Floats, weights: Floats) -> Floats:
     """The same of the ranks of x and y, which have the mean 0."""
-    result = np.empty((len(weights), 2, 2))
-    for (i, left), (j, right) in (((0, x), (0, x)), ((0, x), (1, y)), ((1, y), (1, y))):
-        result[:, i, j] = result[:, j, i] = np.einsum("ri,ri,ri->r", weights, left, right)
+    result, ranks = np.empty((len(weights), 2, 2)), (x, y)
+    for i, j in ((0, 0), (0, 1), (1, 1)):
+        result[:, i, j] = result[:, j, i] = np.einsum("ri,ri,ri->r", weights, ranks[i], ranks[j])
     return result
 
 
