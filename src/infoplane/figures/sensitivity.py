@@ -109,7 +109,7 @@ def _footer(table: pd.DataFrame) -> str:
     return (
         f"{len(settings)} settings, {n} seed{'s' if n > 1 else ''} per run{lost}. Own settings of the estimators: "
         + "; ".join(f"{estimator}: {text}" for estimator, text in zip(own["estimator"], own["assumption"], strict=True))
-        + "."
+        + ". Asterisk: some of the pairs go from supported to contradicted."
     )
 
 
