@@ -81,10 +81,11 @@ def test_a_seed_is_the_same_bits_alone_and_where_seeds_share_their_samples():
 def test_what_is_not_finite_stays_so(value):
     matrix, below = draw(1, 4, 4), draw(1, 4, 64)
     below[0, 2, 5] = value
-    out, gradient = torch.zeros(1, 4, 64), torch.zeros(1, 4, 4)
+    # All of them have names: a tensor must live as long as its place is used.
+    of_out, out, gradient = draw(1, 4, 64), torch.zeros(1, 4, 64), torch.zeros(1, 4, 4)
     products.multiply(*[products.place(tensor) for tensor in (matrix, below, out)], 1, 4, 4, 64)
     assert (torch.isfinite(out[0]).all(0) == (torch.arange(64) != 5)).all()
-    products.multiply_transposed(*[products.place(tensor) for tensor in (draw(1, 4, 64), below, gradient)], 1, 4, 4, 64)
+    products.multiply_transposed(*[products.place(tensor) for tensor in (of_out, below, gradient)], 1, 4, 4, 64)
     assert (torch.isfinite(gradient[0]).all(0) == (torch.arange(4) != 2)).all()
 
 
