@@ -17,7 +17,8 @@ STAGES = {
     "ebab": (["stages.information:information", "datasets.szt:load", "estimators.ebab:METHOD"], ["tanh"]),
     "kde": (["stages.information:information", "datasets.szt:load", "estimators.kde:METHOD"], ["tanh"]),
     "tables": (["stages.tables:collect"], []),
-    "statistics": (["stages.statistics:compression_table"], []),
+    "statistics": (["stages.statistics:compression"], []),
+    "correlation": (["stages.statistics:correlation"], []),
     "figure": (["stages.figures:figure", "figures.learning_curves:draw"], []),
 }
 

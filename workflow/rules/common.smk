@@ -10,7 +10,7 @@ SOURCE = Path(workflow.basedir) / "src"
 SCHEMA = Path(workflow.basedir) / "workflow/schemas/config.schema.yaml"
 sys.path.insert(0, str(SOURCE))
 
-from infoplane import blocks, configuration, datasets, environment, housekeeping
+from infoplane import blocks, configuration, datasets, environment, housekeeping, stages
 from infoplane import resources as need
 from infoplane.errors import InfoplaneError
 from infoplane.code import digest, digest_of_files
@@ -142,14 +142,20 @@ def run_settings(wildcards):
     return study.runs[wildcards.run].to_json()
 
 
-def code(function, run=None, *others):
-    """A digest of exactly the code that a stage's function uses; others are found by name while it runs."""
-    roots = [f"infoplane.{name}" for name in (f"stages.{function}", *others)]
+def code(name, run=None, *others):
+    """A digest of the code that a command uses; others are found by name while it runs."""
+    roots = ["infoplane.cli:main", stages.commands()[name]]
+    roots += [f"infoplane.{other}" for other in others]
     if run is None:
         return digest(roots, source=SOURCE)
     settings = study.runs[run]
     roots.append(f"infoplane.datasets.{settings.dataset}:load")
     return digest(roots, source=SOURCE, entries=settings.activations)
+
+
+def command(text):
+    """The command of a rule, which Snakemake compares with that of the last run: blanks make no difference."""
+    return " ".join(text.split())
 
 
 def templates(package):

@@ -12,12 +12,14 @@ from infoplane.errors import InfoplaneError
 from infoplane.progress import Progress
 from infoplane.provenance import provenance
 from infoplane.settings import RunSettings
-from infoplane.stages.common import check_settings, load_dataset, resolve_device, tidy
+from infoplane.stages.common import Device, check_settings, load_dataset, resolve_device, tidy
 from infoplane.training import layer_activities
 
+__all__ = ["activations"]
 
-def activations(settings: RunSettings, device: str, weights: Path, output: Path, layers_output: Path) -> None:
-    """Dump the activity of every layer for every sample, and write the table of layers."""
+
+def activations(weights: Path, settings: RunSettings, output: Path, layers: Path, device: Device = "auto") -> None:
+    """Dump the activity of every layer for every sample to `output`, and write the table of layers to `layers`."""
     dataset = load_dataset(settings)
     device = resolve_device(device)
     with storage.open_checked(weights, "weights") as source:
@@ -72,4 +74,4 @@ def activations(settings: RunSettings, device: str, weights: Path, output: Path,
         },
     }
     axes = {"seed": seeds, "epoch": epochs, "layer": np.arange(1, len(widths) + 1)}
-    storage.write_table(tidy(run, settings, axes, columns), layers_output, made_with)
+    storage.write_table(tidy(run, settings, axes, columns), layers, made_with)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from infoplane.estimators.bins import Bins
 
+__all__ = ["distributions"]
+
 # Equal bins of the histogram, narrower than those of any estimator in use.
 _FINE = 200
 
@@ -30,19 +32,23 @@ _FINE = 200
 _Histogram = dict[str, "NDArray[Any]"]
 
 
-def distributions(settings: RunSettings, estimators: Mapping[str, EstimatorSettings], dump: Path, output: Path) -> None:
+def distributions(
+    activations: Path, settings: RunSettings, estimators: Mapping[str, Mapping[str, Any]], output: Path
+) -> None:
     """Write the distribution of every layer's activity, all units and samples pooled, and the bins imposed on it.
 
     Of the first seed of the dump that did not diverge, at the last recorded epoch; without such a seed the table is
-    empty. Only those of `estimators` count that sort activity into bins.
+    empty. Only those of `estimators` count that sort activity into bins; each has its
+    method and settings.
 
     One row per bin: layer, estimator ("" for the histogram of 200 equal bins), method, assumption, state (its number
     from 0), low, high (from low up to, not including, high; the ends may be infinite, and a value that is a state of
     its own is both) and count, of values of single units.
     """
-    with storage.open_checked(dump, "activations") as source:
+    known = {name: EstimatorSettings(**entry) for name, entry in estimators.items()}
+    with storage.open_checked(activations, "activations") as source:
         made_with = storage.read_provenance(source)
-        check_settings(made_with, settings, dump)
+        check_settings(made_with, settings, activations)
         seeds, epochs, diverged = (source[key][:] for key in ("seeds", "epochs", "diverged_epoch"))
         names = storage.layers(source)
 
@@ -61,7 +67,7 @@ def distributions(settings: RunSettings, estimators: Mapping[str, EstimatorSetti
                 values = source[f"{key}/activity"][s, -1]
                 frames.append(rows([int(seeds[s])], index + 1, _histogram(values), pooled))
                 layer = layer_of(settings, index, minimum, maximum)
-                for name, estimator in estimators.items():
+                for name, estimator in known.items():
                     method = METHODS[estimator.method]
                     if method.bins is not None:
                         described = {
@@ -73,7 +79,7 @@ def distributions(settings: RunSettings, estimators: Mapping[str, EstimatorSetti
                         frames.append(rows([int(seeds[s])], index + 1, histogram, described))
         if not frames:
             frames.append(rows([], 0, _histogram(np.zeros(1)), pooled))
-    settings_of = {name: json.loads(estimator.to_json()) for name, estimator in estimators.items()}
+    settings_of = {name: json.loads(estimator.to_json()) for name, estimator in known.items()}
     made_with = {**made_with, **provenance(), "estimators": settings_of}
     storage.write_table(pd.concat(frames, ignore_index=True), output, made_with)
 

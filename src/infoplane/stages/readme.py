@@ -14,6 +14,8 @@ from pathlib import Path
 from infoplane import storage
 from infoplane.errors import InfoplaneError
 
+__all__ = ["readme"]
+
 # Pictures for a screen: pixels across, and a palette, which keeps them below 400 kB.
 WIDTH = 1600
 COLOURS = 256

@@ -11,13 +11,20 @@ import pandas as pd
 
 from infoplane import storage
 from infoplane.provenance import provenance
-from infoplane.stages.common import recorded_settings, tidy
+from infoplane.stages.common import files_of, recorded_settings, tidy
+
+__all__ = ["collect", "training_table"]
 
 
-def training_table(weights: Sequence[Path], number_of_seeds: int, output: Path) -> None:
-    """Collect the histories of all weights files: one row per run, seed below `number_of_seeds` and recorded epoch."""
+def training_table(
+    files: str, runs: Sequence[Sequence[str]], blocks: Sequence[Sequence[str]], number_of_seeds: int, output: Path
+) -> None:
+    """Collect the histories of all weights files: one row per run, seed below `number_of_seeds` and recorded epoch.
+
+    `files`, `runs` and `blocks` as of `files_of`.
+    """
     frames, sources = [], {}
-    for path in weights:
+    for path in files_of(files, runs, blocks):
         with storage.open_checked(path, "weights") as source:
             made_with = storage.read_provenance(source)
             axes = {"seed": source["seeds"][:], "epoch": source["epochs"][:]}
@@ -29,8 +36,19 @@ def training_table(weights: Sequence[Path], number_of_seeds: int, output: Path) 
     storage.write_table(pd.concat(frames, ignore_index=True), output, _collected(sources))
 
 
-def collect(tables: Sequence[Path], number_of_seeds: int, output: Path) -> None:
-    """Join tables of the same columns, in the given order, but for the seeds from `number_of_seeds` on."""
+def collect(
+    files: str,
+    runs: Sequence[Sequence[str]],
+    blocks: Sequence[Sequence[str]],
+    number_of_seeds: int,
+    output: Path,
+    estimators: Sequence[str] = ("",),
+) -> None:
+    """Join tables of the same columns, but for the seeds from `number_of_seeds` on.
+
+    `files`, `runs`, `blocks` and `estimators` as of `files_of`.
+    """
+    tables = files_of(files, runs, blocks, estimators)
     sources = {}
     for path in tables:
         made_with = storage.read_table_provenance(path)

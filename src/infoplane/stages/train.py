@@ -8,12 +8,19 @@ from infoplane import datasets, storage
 from infoplane.progress import Progress
 from infoplane.provenance import provenance
 from infoplane.settings import Block, RunSettings
-from infoplane.stages.common import load_dataset, resolve_device
+from infoplane.stages.common import Device, load_dataset, resolve_device
 from infoplane.training import train_block
+
+__all__ = ["train"]
 
 
 def train(
-    run: str, settings: RunSettings, block: Block, device: str, output: Path, checkpoint_seconds: float = 60.0
+    run: str,
+    seeds: Block,
+    settings: RunSettings,
+    output: Path,
+    device: Device = "auto",
+    checkpoint_seconds: float = 60.0,
 ) -> None:
     """Train all seeds of a block and write weights, history and layer statistics.
 
@@ -23,10 +30,10 @@ def train(
     training_part, test_part = datasets.split(dataset, settings.split)
     device = resolve_device(device)
     output.parent.mkdir(parents=True, exist_ok=True)
-    with Progress(f"train {run} {block}", settings.epochs, "epochs") as progress:
+    with Progress(f"train {run} {seeds}", settings.epochs, "epochs") as progress:
         record = train_block(
             settings,
-            block.seeds,
+            seeds.seeds,
             dataset.inputs,
             dataset.labels,
             training_part,
