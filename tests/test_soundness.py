@@ -23,37 +23,48 @@ pytestmark = pytest.mark.slow
 # Python runs a module of this name at its start, so also in the jobs of Snakemake. It writes down every function of the
 # package that runs, but for those that only run while modules are imported.
 TRACER = """
-import atexit, json, os, sys, threading
+import atexit, json, os, sys, threading, types
 
 folder, package = os.environ["TRACE_FOLDER"], os.environ["TRACE_PACKAGE"]
-ran, importing = set(), threading.local()
+ran, importing = {}, threading.local()
 
 
 def trace(frame, event, _):
-    code = frame.f_code
+    code, depth = frame.f_code, getattr(importing, "depth", 0)
     if event in ("call", "return") and code.co_name == "<module>":
-        importing.depth = getattr(importing, "depth", 0) + (1 if event == "call" else -1)
-    elif event == "call" and code.co_filename.startswith(package) and importing_depth() <= main_depth:
-        ran.add((code.co_filename, code.co_firstlineno))
+        importing.depth = depth + (1 if event == "call" else -1)
+    # The first module is __main__ itself.
+    elif event == "call" and depth <= 1 and code.co_filename.startswith(package):
+        ran[code] = frame.f_globals
 
 
-def importing_depth():
-    return getattr(importing, "depth", 0)
+def compiled():
+    # Compiled loops make no calls that Python sees: those count that a function names which ran.
+    waiting = list(ran.items())
+    while waiting:
+        code, names = waiting.pop()
+        waiting += [(inner, names) for inner in code.co_consts if isinstance(inner, types.CodeType)]
+        found = [names[name] for name in code.co_names if name in names]
+        modules = [item for item in found if isinstance(item, types.ModuleType)]
+        found += [getattr(item, name) for item in modules for name in code.co_names if hasattr(item, name)]
+        for item in found:
+            function = getattr(item, "py_func", None) or getattr(item, "_defn", None)
+            if isinstance(function, types.FunctionType) and function.__code__ not in ran:
+                ran[function.__code__] = function.__globals__
+                waiting.append((function.__code__, function.__globals__))
+
+
+def write():
+    sys.setprofile(None)
+    compiled()
+    places = {(code.co_filename, code.co_firstlineno) for code in ran if code.co_filename.startswith(package)}
+    with open(os.path.join(folder, f"{os.getpid()}.json"), "w") as file:
+        json.dump([sys.argv[1:], sorted(places)], file)
 
 
 if "-m" in sys.orig_argv and "infoplane" in sys.orig_argv:
-    if "information" in sys.orig_argv:
-        # Loops that are compiled run as Python does, so that they are seen; those of training cannot.
-        os.environ["NUMBA_DISABLE_JIT"] = "1"
-    main_depth = 1  # of __main__ itself; no other module is being imported then
     sys.setprofile(trace)
     threading.setprofile(trace)
-
-    def write():
-        sys.setprofile(None)
-        with open(os.path.join(folder, f"{os.getpid()}.json"), "w") as file:
-            json.dump([sys.argv[1:], sorted(ran)], file)
-
     atexit.register(write)
 """
 # Runs Snakemake, and writes down which roots each digest is of.

@@ -163,10 +163,11 @@ def _defined(statement: ast.stmt) -> list[str]:
     """The names that a statement at the top of a module defines, and `_REST` if it does more than that."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return [statement.name]
-    if isinstance(plain(statement), ast.Pass) or (
-        isinstance(statement, ast.If) and ast.unparse(statement.test) == "TYPE_CHECKING"
-    ):
-        return []
+    match statement:
+        case (
+            ast.Import() | ast.ImportFrom() | ast.Expr(value=ast.Constant()) | ast.If(test=ast.Name(id="TYPE_CHECKING"))
+        ):
+            return []
     nodes = list(ast.walk(statement))
     names = [node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
     names += [node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)]
