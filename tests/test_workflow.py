@@ -1,5 +1,6 @@
 """The smoke study, run by Snakemake from start to end: what comes out, and what a change makes run again."""
 
+import ast
 import copy
 import dataclasses
 import json
@@ -275,6 +276,67 @@ def test_an_edit_of_the_code_reruns_exactly_what_uses_it(smoke_code, module, old
     assert {rule: count for rule, count in planned.items() if rule in ("train", "activations", "information")} == jobs
     # A figure that no changed table feeds is not drawn again, so that correlation may need none.
     assert set(planned) - set(jobs) | {"figure"} == others | {"figure"}
+
+
+def with_statement(path: Path, function: str) -> None:
+    """Put a statement before the first of a function, after its docstring."""
+    text = path.read_text()
+    [found] = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef) and node.name == function]
+    first = next(node for node in found.body if not isinstance(getattr(node, "value", None), ast.Constant))
+    lines = text.splitlines(keepends=True)
+    lines.insert(first.lineno - 1, f"{' ' * first.col_offset}print()\n")
+    path.write_text("".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "reruns"),
+    [
+        ("statistics/compression.py", "compression", {"compression", "correlation", "effects", "claims", "figure"}),
+        ("statistics/correlation.py", "within_run", {"correlation", "figure"}),
+        ("statistics/sums.py", "correlations", {"correlation", "claims", "overview"}),
+        ("statistics/resampling.py", "holm", {"correlation", "effects", "claims", "overview"}),
+        ("statistics/effects.py", "cliffs_delta", {"effects"}),
+        ("statistics/phases.py", "of_mean_trajectories", {"phases", "claims"}),
+        ("statistics/pooled.py", "pooled_correlations", {"claims", "overview"}),
+        ("statistics/seeds.py", "components", {"variance_components", "claims", "overview"}),
+        ("statistics/seeds.py", "seeds_needed", {"seeds_needed"}),
+        ("statistics/summary.py", "compression_summary", {"compression_summary", "overview"}),
+        ("statistics/claim_parts.py", "_c2", {"claims", "overview"}),
+        ("statistics/claims.py", "combined", {"claims", "overview"}),
+        ("statistics/series.py", "mean_over_layers", {"claims", "overview"}),
+        ("report/claims_page.py", "claims_page", {"overview"}),
+        ("report/front_page.py", "front_page", {"overview"}),
+    ],
+)
+def test_an_edit_of_the_statistics_reruns_its_table_and_what_follows(smoke_code, module, function, reruns):
+    with_statement(smoke_code.folder / "src/infoplane" / module, function)
+    planned = set(smoke_code.planned("--configfile", SMOKE))
+    assert planned >= reruns
+    assert not planned & {"train", "activations", "information"}
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new"),
+    [
+        ("src/infoplane/training/block.py", "inputs must be finite numbers", "no input may be NaN"),
+        ("src/infoplane/stages/train.py", 'Progress(f"train', 'Progress(f"training of'),
+        ("src/infoplane/activation_functions.py", 'label="ReLU"', 'label="Relu"'),
+        ("src/infoplane/stages/train.py", "training_part", "first_part"),
+        ("src/infoplane/training/optimisers.py", "moved to", "src/infoplane/training/descent.py"),
+        ("src/infoplane/datasets/split.py", "settings: Split", "settings: object"),
+        ("workflow/rules/train.smk", "--device {resources", " --device {resources"),
+    ],
+)
+def test_an_edit_that_changes_no_number_trains_nothing(smoke_code, path, old, new):
+    file = smoke_code.folder / path
+    if old == "moved to":
+        file.rename(smoke_code.folder / new)
+        for other in (smoke_code.folder / "src").rglob("*.py"):
+            other.write_text(other.read_text().replace(f"training.{file.stem}", f"training.{Path(new).stem}"))
+    else:
+        assert old in file.read_text()
+        file.write_text(file.read_text().replace(old, new))
+    assert not set(smoke_code.planned("--configfile", SMOKE)) & {"train", "activations", "information"}
 
 
 def test_an_edit_that_is_undone_reruns_nothing(smoke_code):
