@@ -68,12 +68,16 @@ def _reading(kind: Any) -> dict[str, Any]:
         inner = _reading(of[0])
         return {**inner, "nargs": "+"} if "nargs" not in inner else {**inner, "action": "append"}
     if origin is Mapping:
-        return {"type": _checked(json.loads), "metavar": "JSON"}
+        return {"type": _checked(_estimators if of[1] is EstimatorSettings else json.loads), "metavar": "JSON"}
     if kind in (RunSettings, EstimatorSettings):
         return {"type": _checked(kind.from_json), "metavar": "JSON"}
     if kind is Block:
         return {"type": _checked(Block.parse), "metavar": "seeds_FIRST-LAST"}
     return {"type": kind, "metavar": kind.__name__.upper()}
+
+
+def _estimators(text: str) -> dict[str, EstimatorSettings]:
+    return {name: EstimatorSettings(**entry) for name, entry in json.loads(text).items()}
 
 
 def _checked(parse: Callable[[str], Any]) -> Callable[[str], Any]:

@@ -33,19 +33,17 @@ _Histogram = dict[str, "NDArray[Any]"]
 
 
 def distributions(
-    activations: Path, settings: RunSettings, estimators: Mapping[str, Mapping[str, Any]], output: Path
+    activations: Path, settings: RunSettings, estimators: Mapping[str, EstimatorSettings], output: Path
 ) -> None:
     """Write the distribution of every layer's activity, all units and samples pooled, and the bins imposed on it.
 
     Of the first seed of the dump that did not diverge, at the last recorded epoch; without such a seed the table is
-    empty. Only those of `estimators` count that sort activity into bins; each has its
-    method and settings.
+    empty. Only those of `estimators` count that sort activity into bins.
 
     One row per bin: layer, estimator ("" for the histogram of 200 equal bins), method, assumption, state (its number
     from 0), low, high (from low up to, not including, high; the ends may be infinite, and a value that is a state of
     its own is both) and count, of values of single units.
     """
-    known = {name: EstimatorSettings(**entry) for name, entry in estimators.items()}
     with storage.open_checked(activations, "activations") as source:
         made_with = storage.read_provenance(source)
         check_settings(made_with, settings, activations)
@@ -67,7 +65,7 @@ def distributions(
                 values = source[f"{key}/activity"][s, -1]
                 frames.append(rows([int(seeds[s])], index + 1, _histogram(values), pooled))
                 layer = layer_of(settings, index, minimum, maximum)
-                for name, estimator in known.items():
+                for name, estimator in estimators.items():
                     method = METHODS[estimator.method]
                     if method.bins is not None:
                         described = {
@@ -79,7 +77,7 @@ def distributions(
                         frames.append(rows([int(seeds[s])], index + 1, histogram, described))
         if not frames:
             frames.append(rows([], 0, _histogram(np.zeros(1)), pooled))
-    settings_of = {name: json.loads(estimator.to_json()) for name, estimator in known.items()}
+    settings_of = {name: json.loads(estimator.to_json()) for name, estimator in estimators.items()}
     made_with = {**made_with, **provenance(), "estimators": settings_of}
     storage.write_table(pd.concat(frames, ignore_index=True), output, made_with)
 
