@@ -570,6 +570,7 @@ def test_the_command_line_merges_a_section_and_leaves_the_file_as_it_is(default)
         ("defaults={epohcs: 3}", "defaults.epohcs is not a key; allowed are "),
         ("estimators={ebab: {bins: 1}}", "estimators.ebab.bins is 1; it must be a whole number of at least 2"),
         ("estimators={new: {bins: 5}}", "estimators.new.method is missing; it is required"),
+        ("figures=[7]", 'figures has "7"; allowed are '),
         ("defaults=5", "defaults is 5; it must be a section with keys"),
     ],
 )
