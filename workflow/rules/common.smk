@@ -21,6 +21,13 @@ from infoplane.settings import Block
 environment.run_this_checkout(SOURCE)
 
 try:
+    if workflow.is_main_process:
+        for path in map(Path, workflow.configfiles):
+            configuration.refuse_repeated_keys(path)
+    # The rules below and the report see the configuration as it is meant, too.
+    config = configuration.with_texts_read(
+        config, workflow.config_settings.config, SCHEMA
+    )
     study = configuration.load(
         config,
         SCHEMA,
