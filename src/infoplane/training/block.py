@@ -73,8 +73,7 @@ class Shard:
 
     def _make_buffers(self, workspaces: Workspaces) -> None:
         settings, samples = self.settings, len(self.train)
-        batch = min(settings.batch_size or samples, samples)
-        counts = [min(batch, samples - start) for start in range(0, samples, batch)]
+        counts = settings.batches(samples)
         width = min(EVALUATION_WIDTH[self.device.type], max(len(self.train), len(self.test)))
         for count, training in [*((count, True) for count in counts), (width, False)]:
             key = (len(self.seeds), count, training)
@@ -302,6 +301,11 @@ def _check(
         raise InfoplaneError(f"labels must be classes counted from 0; found {labels.min()}")
     if train == 0:
         raise InfoplaneError("the training part has no samples; it needs at least one")
+    if settings.batch_normalisation and max(settings.batches(train)) == 1:
+        raise InfoplaneError(
+            f"batch_normalisation needs mini-batches of two samples or more, as one sample has no variance; found are "
+            f"batch_size {settings.batch_size or 'full'} and {train} training samples"
+        )
     if len(settings.activations) != len(settings.hidden_layers):
         raise InfoplaneError(
             f"one activation function per hidden layer is needed; found {len(settings.activations)} "
