@@ -196,7 +196,7 @@ def test_ebab_under_increasing_transformations(drawn):
         ({"activity": np.zeros(4)}, r"shape \(4,\)"),
         ({"activity": np.zeros((4, 0))}, "at least one sample and one unit"),
         ({"activity": np.zeros((4, 2), complex)}, "complex128"),
-        ({"labels": np.zeros(3, int)}, r"labels have the shape \(3,\): \(4,\) is needed"),
+        ({"labels": np.zeros(3, int)}, r"labels have the shape \(3,\); they must be \(4,\)"),
         ({"labels": np.full(4, 0.5)}, "labels have the value 0.5"),
         ({"input_ids": np.zeros(5, int)}, "input_ids have the shape"),
         ({"bins": 1}, "bins is 1: a whole number of at least 2"),

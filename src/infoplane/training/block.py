@@ -14,6 +14,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from infoplane.datasets.suitability import check_batches
 from infoplane.errors import InfoplaneError
 from infoplane.settings import RunSettings
 from infoplane.training.checkpoints import identity, read_checkpoint, remove_checkpoint, write_checkpoint
@@ -301,11 +302,7 @@ def _check(
         raise InfoplaneError(f"labels must be classes counted from 0; found {labels.min()}")
     if train == 0:
         raise InfoplaneError("the training part has no samples; it needs at least one")
-    if settings.batch_normalisation and max(settings.batches(train)) == 1:
-        raise InfoplaneError(
-            f"batch_normalisation needs mini-batches of two samples or more, as one sample has no variance; found are "
-            f"batch_size {settings.batch_size or 'full'} and {train} training samples"
-        )
+    check_batches(settings, train)
     if len(settings.activations) != len(settings.hidden_layers):
         raise InfoplaneError(
             f"one activation function per hidden layer is needed; found {len(settings.activations)} "
