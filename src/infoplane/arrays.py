@@ -37,7 +37,7 @@ def plain(values: Any, name: str) -> NDArray[Any]:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def described(dtype: np.dtype[Any]) -> str:
+def _described(dtype: np.dtype[Any]) -> str:
     """The type of an array in words."""
     kinds = {
         "O": "Python objects",
@@ -47,14 +47,14 @@ def described(dtype: np.dtype[Any]) -> str:
         "M": "dates",
         "m": "durations",
     }
-    return f"the type {dtype}" + (f" ({kinds[dtype.kind]})" if dtype.kind in kinds else "")
+    return f"the type is {dtype}" + (f" ({kinds[dtype.kind]})" if dtype.kind in kinds else "")
 
 
 def check_numbers(dtype: np.dtype[Any], name: str) -> None:
     """Raise InfoplaneError for a type that is not one of real numbers, such as complex numbers, texts or objects."""
     if dtype.kind not in "biuf":
         hint = "; .astype(float) makes numbers of objects that are" if dtype.kind == "O" else ""
-        raise InfoplaneError(f"{name} have {described(dtype)}; they must be real numbers{hint}")
+        raise InfoplaneError(f"{name}: {_described(dtype)}, and real numbers are needed{hint}")
 
 
 def numbers(values: Any, name: str) -> NDArray[Any]:
@@ -68,7 +68,7 @@ def check_whole(dtype: np.dtype[Any], name: str) -> None:
     """Raise InfoplaneError for a type that cannot hold whole numbers."""
     if dtype.kind not in "biuf":
         hint = f"; {_NUMBERING}" if dtype.kind in "OUS" else ""
-        raise InfoplaneError(f"{name} have {described(dtype)}; they must be whole numbers{hint}")
+        raise InfoplaneError(f"{name}: {_described(dtype)}, and whole numbers are needed{hint}")
 
 
 def whole_numbers(values: Any, name: str, samples: int) -> NDArray[Any]:
@@ -88,7 +88,8 @@ def whole_numbers(values: Any, name: str, samples: int) -> NDArray[Any]:
             f"{name} have the shape {array.shape}; they must be ({samples},), one for each sample{hint}"
         )
     if array.dtype.kind == "f":
-        broken = array[~(np.isfinite(array) & (array == np.floor(array)) & (np.abs(array) <= _EXACT))]
+        wide = array.astype(np.float64)
+        broken = wide[~((wide == np.floor(wide)) & (np.abs(wide) <= _EXACT))]  # of NaN and infinity, too
         if broken.size:
             raise InfoplaneError(f"{name} have the value {broken[0]}; they must be whole numbers")
     return array if array.dtype.kind in "iu" else array.astype(np.int64)

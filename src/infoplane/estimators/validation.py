@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from infoplane.arrays import described, plain, whole_numbers
+from infoplane.arrays import numbers, whole_numbers
 from infoplane.errors import InfoplaneError
 
 
@@ -50,13 +50,11 @@ def check_samples(activity: ArrayLike, labels: ArrayLike, input_ids: ArrayLike |
     labels or input_ids that are not one whole number per sample. That the activity is finite is checked item by item,
     in `Samples.items`.
     """
-    values = plain(activity, "activity")
-    if values.dtype.kind in "iub" or values.dtype == np.longdouble:
-        values = values.astype(np.float64)
-    elif values.dtype == np.float16:
+    values = numbers(activity, "activity")
+    if values.dtype == np.float16:
         values = values.astype(np.float32)
-    elif values.dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
-        raise InfoplaneError(f"activity has {described(values.dtype)}: real numbers are needed, best float32")
+    elif values.dtype != np.float32:
+        values = values.astype(np.float64, copy=False)
     if values.ndim < 2:
         raise InfoplaneError(f"activity has the shape {values.shape}: (..., samples, units) is needed")
     *leading, samples, units = values.shape
