@@ -432,10 +432,13 @@ def test_mistakes_are_told_in_a_sentence(make_settings, small):
         ({"optimiser": "adma"}, "unknown optimiser 'adma'; allowed are adam and sgd"),
         ({"activations": ("tanh",) * 4}, "one activation function per hidden layer is needed; found 4 for 5 layers"),
         ({"activation": "reul"}, "unknown activation function 'reul'"),
+        ({"batch_normalisation": True, "batch_size": 1}, "found are batch_size 1 and 210 training samples"),
         ({"initialisation": Initialisation("xavier", None)}, "unknown initialisation scheme 'xavier'; allowed are"),
     ):
         with pytest.raises(InfoplaneError, match=message):
             train_block(make_settings(**changes), [0], *small)
+    with pytest.raises(InfoplaneError, match="found are batch_size full and 1 training samples"):
+        train_block(make_settings(batch_normalisation=True, batch_size=None), [0], inputs, labels, train[:1], test)
 
 
 @pytest.mark.parametrize("activation", list(ACTIVATION_FUNCTIONS))
