@@ -253,6 +253,26 @@ WHOLE = "a whole number of at least 1"
         ("defaults/learning_rate", 0, "defaults.learning_rate is 0; it must be a number greater than 0"),
         ("defaults/optimiser", "adan", 'defaults.optimiser is "adan"; it must be "adam" or "sgd"'),
         ("defaults/batch_size", 0, 'defaults.batch_size is 0; it must be a whole number of at least 1, or "full"'),
+        (
+            "runs/tanh",
+            {"batch_normalisation": True, "batch_size": 1},
+            "runs.tanh.batch_size is 1, and one sample has no variance; with batch_normalisation it must be at least 2",
+        ),
+        (
+            "runs/tanh",
+            {"dataset": "npz", "dataset_options": {"path": "my/{run}.npz"}},
+            "runs.tanh.dataset: the path my/{run}.npz has braces or angle brackets, which Snakemake takes for *link*",
+        ),
+        (
+            "runs/tanh",
+            {"dataset": "mnist", "dataset_options": {"folder": "<data>"}},
+            "runs.tanh.dataset: the path <data>/train-images-idx3-ubyte.gz has braces or angle brackets, which *",
+        ),
+        (
+            "runs/tanh",
+            {"dataset": "npz", "dataset_options": {"path": "a\nb"}},
+            "runs.tanh.dataset: 'a\\nb' is no path of a file; it must be printable characters, one or more",
+        ),
         ("defaults/l2", -0.1, "defaults.l2 is -0.1; it must be a number of at least 0"),
         ("defaults/l2", float("inf"), "defaults.l2 is Infinity; it must be a number of at least 0"),
         ("defaults/learning_rate", float("nan"), "defaults.learning_rate is NaN; it must be a number greater than 0"),

@@ -454,6 +454,47 @@ def test_a_changed_configuration_that_is_wrong_touches_nothing(smoke, results):
     assert before == {path: path.stat().st_mtime_ns for path in results.rglob("*") if path.is_file()}
 
 
+@pytest.mark.parametrize(
+    ("inputs", "labels", "said"),
+    [
+        ((40, 3), "one", "runs.own: data set npz: all 40 labels are 0; a study needs at least two classes"),
+        ((40, 3), "sorted", "runs.own: data set npz: no training sample has the label 1, which test samples have"),
+        ((0, 3), "sorted", "runs.own: own.npz: inputs have the shape (0, 3)"),
+        ((40, 3, 2), "sorted", "runs.own: own.npz: inputs have the shape (40, 3, 2)"),
+        (None, "", "runs.own: own.npz: there is no such file"),
+    ],
+)
+def test_data_that_make_a_study_impossible_are_refused_when_it_is_planned(checkout, tmp_path, inputs, labels, said):
+    if inputs:
+        of_class = np.arange(inputs[0]) >= 20 if labels == "sorted" else np.zeros(inputs[0])
+        np.savez(tmp_path / "own.npz", inputs=np.random.default_rng(0).normal(size=inputs), labels=of_class)
+    run = {"dataset": "npz", "dataset_options": {"path": "own.npz"}, "split": {"order": "ordered", "fraction": 0.5}}
+    config = {"study": "bad", "runs": {"tanh": {}, "own": run}, "estimators": {"ebab": {"method": "ebab"}}}
+    (tmp_path / "bad.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    done = checkout.snakemake("--dry-run", "--configfile", "bad.yaml")
+    assert done.returncode == 1
+    assert f"infoplane: bad.yaml: {said}" in done.stderr
+    assert "Traceback" not in done.stderr
+    if inputs and labels == "one":
+        # A run that is trained is not looked at again: its figures can be drawn without the data.
+        for run in ("tanh", "own"):
+            weights = tmp_path / f"results/bad/weights/{run}/seeds_0-9.h5"
+            weights.parent.mkdir(parents=True)
+            weights.write_bytes(b"")
+        assert checkout.snakemake("--dry-run", "--configfile", "bad.yaml").returncode == 0
+
+
+def test_what_is_odd_about_a_data_set_is_said_by_check(checkout, tmp_path):
+    inputs = np.random.default_rng(0).normal(size=(40, 3))
+    np.savez(tmp_path / "own.npz", inputs=inputs, labels=np.arange(40) >= 20)
+    run = {"dataset": "npz", "dataset_options": {"path": "own.npz"}, "split": {"order": "ordered", "fraction": 0.8}}
+    config = {"study": "odd", "runs": {"own": run}, "estimators": {"ebab": {"method": "ebab"}}}
+    (tmp_path / "odd.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    listed = checkout.snakemake("check", "--configfile", "odd.yaml").stdout.splitlines()
+    assert "own: data set npz: no test sample has the label 0; split.stratified: true gives both parts all" in listed[1]
+    assert "own: data set npz: batch_size is 512, and the training samples are 32" in listed[2]
+
+
 def test_a_seed_gives_the_same_bits_alone_as_in_its_block(smoke, study, results, infoplane, tmp_path):
     output = tmp_path / "alone.h5"
     done = infoplane(
@@ -610,6 +651,8 @@ def test_other_data_sets_networks_and_a_diverging_run_go_through_every_stage(che
     assert (binned["i_tx"].dropna() <= binned.loc[binned["i_tx"].notna(), "h_x"] + 1e-9).all()
     assert information.loc[information["estimator"] == "ebab", "i_ty_shuffled"].notna().any()
     assert information.loc[information["run"] == "digits", "layer"].max() == 3
+    front = (tmp_path / "results/others/report/front_page.rst").read_text()
+    assert "- own: data set npz\\: 9 of 200 inputs are distinct, so that H(X) is 3." in front
     # The diverged networks are there, say since when, and have no numbers from then on.
     training = storage.read_table(tmp_path / "results/others/tables/training.parquet")
     wild = training[training["run"] == "wild"]

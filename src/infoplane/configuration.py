@@ -244,7 +244,12 @@ def _expand(config: Mapping[str, Any]) -> Study:
 
 def _run(values: Mapping[str, Any], where: str) -> RunSettings:
     try:
-        datasets.check_options(values["dataset"], values["dataset_options"])
+        for path in datasets.files(values["dataset"], **values["dataset_options"]):
+            if re.search("[{}<>]", str(path)):
+                raise InfoplaneError(
+                    f"the path {path} has braces or angle brackets, which Snakemake takes for wildcards; rename the "
+                    "file, or make a link to it under another name"
+                )
     except InfoplaneError as error:
         raise InfoplaneError(f"{where}.dataset: {error}") from None
     hidden = tuple(int(units) for units in values["hidden_layers"])
@@ -260,6 +265,10 @@ def _run(values: Mapping[str, Any], where: str) -> RunSettings:
             raise InfoplaneError(
                 f"{where}.activation is {_shown(name)}; " + _allowed(name, activation_functions.ACTIVATION_FUNCTIONS)
             )
+    if values["batch_normalisation"] and values["batch_size"] == 1:
+        raise InfoplaneError(
+            f"{where}.batch_size is 1, and one sample has no variance; with batch_normalisation it must be at least 2"
+        )
     penalised = values["penalised_layers"]
     if penalised == "hidden":
         penalised = range(1, len(hidden) + 1)

@@ -1,6 +1,7 @@
 # The study, the paths of its files, and what the rules share.
 import itertools
 import json
+import os
 import re
 import sys
 from importlib.util import find_spec
@@ -20,6 +21,8 @@ from infoplane.settings import Block
 
 environment.run_this_checkout(SOURCE)
 
+CONFIGURED_IN = " + ".join(path.name for path in map(Path, workflow.configfiles))
+
 try:
     if workflow.is_main_process:
         for path in map(Path, workflow.configfiles):
@@ -28,11 +31,7 @@ try:
     config = configuration.with_texts_read(
         config, workflow.config_settings.config, SCHEMA
     )
-    study = configuration.load(
-        config,
-        SCHEMA,
-        source=" + ".join(path.name for path in map(Path, workflow.configfiles)),
-    )
+    study = configuration.load(config, SCHEMA, source=CONFIGURED_IN)
 except InfoplaneError as error:
     sys.exit(f"infoplane: {error}")
 
@@ -97,6 +96,18 @@ BLOCKS = {
     ]
     for run, settings in study.runs.items()
 }
+# What makes a study impossible is said before anything is trained; a run that is trained needs its data no more.
+if workflow.is_main_process:
+    try:
+        datasets.check_planned(
+            {
+                run: study.runs[run]
+                for run, names in BLOCKS.items()
+                if not all(map(os.path.isfile, expand(WEIGHTS, run=run, block=names)))
+            }
+        )
+    except InfoplaneError as error:
+        sys.exit(f"infoplane: {CONFIGURED_IN}: {error}")
 # Other processes of Snakemake run one job each, of a block that was chosen before, whose file may be gone just now.
 BLOCK = (
     "|".join(sorted(set(itertools.chain(*BLOCKS.values()))))

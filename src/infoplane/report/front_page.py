@@ -35,6 +35,7 @@ def front_page(
         *_claims(claims, parts),
         _heading("What was run", "-"),
         *_runs(training),
+        *_notes(made_with),
         _heading("Estimators", "-"),
         "\n".join(_estimators(summary)),
         _heading("Made with", "-"),
@@ -113,6 +114,17 @@ def _runs(training: pd.DataFrame) -> Iterable[str]:
         rows.append([f"``{run}``", escaped(label), escaped(shown), f"{row['sum']} of {row['size']}"])
     yield _table(["run", "network", "test accuracy at the end", "diverged"], rows, widths=(20, 30, 32, 18))
     yield "Means over the seeds that did not diverge, with 95 % intervals."
+
+
+def _notes(made_with: Mapping[str, Any]) -> Iterable[str]:
+    """What is odd about the data sets, as it was found when the networks were trained."""
+    concerned: dict[str, dict[str, None]] = {}
+    for source in made_with["sources"].values():
+        for note in source.get("data_notes", ()):
+            concerned.setdefault(note, {})[source["run"]] = None
+    if concerned:
+        yield _heading("Notes on the data", "-")
+        yield "\n".join(f"- {escaped(', '.join(runs))}: {escaped(note)}." for note, runs in concerned.items())
 
 
 def _estimators(summary: pd.DataFrame) -> Iterable[str]:

@@ -24,9 +24,11 @@ def train(
 ) -> None:
     """Train all seeds of a block and write weights, history and layer statistics.
 
+    Raises InfoplaneError if the data set makes a study impossible; what is odd about it goes with the weights.
     What is killed resumes from the checkpoint beside `output`, which is at most `checkpoint_seconds` old.
     """
     dataset = load_dataset(settings)
+    data_notes = datasets.notes(dataset, settings)
     training_part, test_part = datasets.split(dataset, settings.split)
     device = resolve_device(device)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +45,9 @@ def train(
             checkpoint_seconds=checkpoint_seconds,
             on_progress=lambda done, _: progress.to(done),
         )
-    made_with = provenance(run=run, settings=settings.to_json(), dataset_digest=dataset.digest, device=device)
+    made_with = provenance(
+        run=run, settings=settings.to_json(), dataset_digest=dataset.digest, data_notes=data_notes, device=device
+    )
     with storage.create(output, "weights", made_with) as file:
         for name in ("seeds", "epochs", "diverged_epoch"):
             storage.write_array(file, name, getattr(record, name))
