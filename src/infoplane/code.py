@@ -18,7 +18,9 @@ from pathlib import Path
 from infoplane.plain_code import plain
 
 PACKAGE = "infoplane"
-MESSAGES = frozenset(f"{PACKAGE}.{name}" for name in ("__main__", "devices", "errors", "progress", "provenance"))
+MESSAGES = frozenset(
+    f"{PACKAGE}.{name}" for name in ("__main__", "datasets.suitability", "devices", "errors", "progress", "provenance")
+)
 """Modules that speak to people, or choose between equal devices: what they do changes no number."""
 # The table of which a run uses only some entries.
 _TABLE = (f"{PACKAGE}.activation_functions", "_ENTRIES")
