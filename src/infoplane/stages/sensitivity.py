@@ -12,6 +12,7 @@ import pandas as pd
 
 from infoplane import storage
 from infoplane.provenance import provenance
+from infoplane.stages.common import settings_of_runs
 from infoplane.statistics import Rules
 from infoplane.statistics.sensitivity import sensitivity_summary, settings_of_estimator, stopped
 from infoplane.statistics.sensitivity_text import as_markdown
@@ -47,6 +48,7 @@ def sensitivity(
         fixed,
         owners_of(storage.read_table(layers)),
         Rules(**{**rules, "fixed": name}),
+        settings_of_runs(made_with, training),
         shares=shares,
         bounds=chosen["bounds"],
         measures=chosen["measures"],

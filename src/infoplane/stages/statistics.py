@@ -10,6 +10,7 @@ import pandas as pd
 
 from infoplane import storage
 from infoplane.provenance import provenance
+from infoplane.stages.common import settings_of_runs
 from infoplane.statistics import (
     Rules,
     claims,
@@ -48,14 +49,19 @@ def correlation_table(compression_path: Path, confidence: float, resamples: int,
 def effects_table(compression_path: Path, confidence: float, resamples: int, seed: int, output: Path) -> None:
     """Every run with a penalty against the run without."""
     settings = {"confidence": confidence, "resamples": resamples, "resampling_seed": seed}
-    table = effects(storage.read_table(compression_path), confidence=confidence, number=resamples, seed=seed)
-    storage.write_table(table, output, {**_from(compression_path), **settings})
+    made_with = _from(compression_path)
+    of_runs = settings_of_runs(made_with, compression_path)
+    measured = storage.read_table(compression_path)
+    table = effects(measured, of_runs, confidence=confidence, number=resamples, seed=seed)
+    storage.write_table(table, output, {**made_with, **settings})
 
 
 def components_table(compression_path: Path, confidence: float, output: Path) -> None:
     """Variance of compression between activation functions and between seeds."""
-    table = variance_components(storage.read_table(compression_path), confidence=confidence)
-    storage.write_table(table, output, {**_from(compression_path), "confidence": confidence})
+    made_with = _from(compression_path)
+    of_runs = settings_of_runs(made_with, compression_path)
+    table = variance_components(storage.read_table(compression_path), of_runs, confidence=confidence)
+    storage.write_table(table, output, {**made_with, "confidence": confidence})
 
 
 def seeds_table(
@@ -97,16 +103,17 @@ def claims_tables(
     of_claims = json.loads(rules)
     settings = {"confidence": confidence, "resamples": resamples, "resampling_seed": seed, "claims": of_claims}
     measured = storage.read_table(compression_path)
+    made_with = {**_from(compression_path), **settings}
     table, of_parts = claims(
         measured,
         storage.read_rows(information, "estimator", of_claims["estimator"], OF_INFORMATION),
         storage.read_table(layers, OF_LAYERS),
         Rules(**of_claims),
+        settings_of_runs(made_with, compression_path),
         confidence=confidence,
         number=resamples,
         seed=seed,
     )
-    made_with = {**_from(compression_path), **settings}
     storage.write_table(of_parts, parts, made_with)
     with storage.replacing(text) as temporary:
         temporary.write_text(as_markdown(table, of_parts, of_claims, measured), encoding="utf-8")
