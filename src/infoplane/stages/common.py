@@ -72,6 +72,26 @@ def recorded_settings(made_with: Mapping[str, Any], path: Path) -> RunSettings:
         ) from error
 
 
+def settings_of_runs(made_with: Mapping[str, Any], path: Path) -> dict[str, RunSettings]:
+    """All settings of every run in a table that joins several, by the run's name.
+
+    `made_with` is the provenance of the table, or of one that was made from it. Raises InfoplaneError if it lacks any.
+    """
+    found: dict[str, RunSettings] = {}
+    for source in made_with.get("sources", {}).values():
+        settings = recorded_settings(source, path)
+        if found.setdefault(source["run"], settings) != settings:
+            raise InfoplaneError(
+                f"{path}: the blocks of seeds of the run {source['run']!r} were made with different settings; remove "
+                "the results of that run to have them made again"
+            )
+    if not found:
+        raise InfoplaneError(
+            f"{path}: this table does not say which settings its runs have; remove it to have it made again"
+        )
+    return found
+
+
 def check_settings(made_with: Mapping[str, Any], settings: RunSettings, path: Path) -> None:
     if made_with.get("settings") != settings.to_json():
         raise InfoplaneError(

@@ -37,8 +37,8 @@ def distributions(
 ) -> None:
     """Write the distribution of every layer's activity, all units and samples pooled, and the bins imposed on it.
 
-    Of the first seed of the dump that did not diverge, at the last recorded epoch; without such a seed the table is
-    empty. Only those of `estimators` count that sort activity into bins.
+    Of the first seed of the dump that did not diverge and is not dead, at the last recorded epoch; without such a seed
+    the table is empty. Only those of `estimators` count that sort activity into bins.
 
     One row per bin: layer, estimator ("" for the histogram of 200 equal bins), method, assumption, state (its number
     from 0), low, high (from low up to, not including, high; the ends may be infinite, and a value that is a state of
@@ -57,7 +57,8 @@ def distributions(
 
         pooled = {"estimator": "", "method": "", "assumption": ""}
         frames = []
-        for s in np.flatnonzero(diverged < 0)[:1].tolist():
+        is_dead = np.any([source[f"{layer}/varying_units"][:, -1] == 0 for layer in names], axis=0)
+        for s in np.flatnonzero((diverged < 0) & ~is_dead)[:1].tolist():
             minimum, maximum = (
                 np.stack([source[f"{layer}/{key}"][s] for layer in names], axis=-1) for key in ("minimum", "maximum")
             )

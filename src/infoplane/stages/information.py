@@ -50,8 +50,9 @@ def information(
         check_settings(made_with, settings, activations)
         seeds, epochs, diverged = (source[key][:] for key in ("seeds", "epochs", "diverged_epoch"))
         names = storage.layers(source)
-        minimum, maximum = (
-            np.stack([source[f"{layer}/{key}"][:] for layer in names], axis=-1) for key in ("minimum", "maximum")
+        minimum, maximum, varying = (
+            np.stack([source[f"{layer}/{key}"][:] for layer in names], axis=-1)
+            for key in ("minimum", "maximum", "varying_units")
         )
         with Progress(f"information {made_with['run']} {name}", len(seeds) * len(names), "layers") as progress:
             for s in range(len(seeds)):
@@ -72,6 +73,9 @@ def information(
                     progress.step()
     method = METHODS[estimator.method]
     axes = {"seed": seeds, "epoch": epochs, "layer": np.arange(1, len(names) + 1)}
+    # As with the estimates, nothing is said of a network that has diverged.
+    has_diverged = (diverged[:, None] >= 0) & (epochs >= diverged[:, None])
+    varying = np.where(has_diverged[..., None], np.nan, varying)
     labels = {"n_layers": len(names), "estimator": name, "method": estimator.method}
     table = pd.concat(
         [
@@ -79,7 +83,13 @@ def information(
                 made_with["run"],
                 settings,
                 axes,
-                {**labels, "bound": bound, "assumption": method.describe(estimator.settings), **columns},
+                {
+                    **labels,
+                    "bound": bound,
+                    "assumption": method.describe(estimator.settings),
+                    **columns,
+                    "varying_units": varying,
+                },
             )
             for bound, columns in results.items()
         ],

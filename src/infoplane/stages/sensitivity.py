@@ -12,7 +12,7 @@ import pandas as pd
 
 from infoplane import storage
 from infoplane.provenance import provenance
-from infoplane.stages.common import files_of
+from infoplane.stages.common import files_of, settings_of_runs
 from infoplane.statistics import Rules
 from infoplane.statistics.sensitivity import sensitivity_summary, settings_of_estimator, stopped
 from infoplane.statistics.sensitivity_text import as_markdown
@@ -56,6 +56,7 @@ def sensitivity(
         counterpart,
         owners_of(storage.read_table(layers)),
         Rules(**{**rules, "fixed": fixed or None}),
+        settings_of_runs(made_with, training),
         shares=shares,
         bounds=chosen["bounds"],
         measures=chosen["measures"],

@@ -10,6 +10,7 @@ import pandas as pd
 
 from infoplane import statistics, storage
 from infoplane.provenance import provenance
+from infoplane.stages.common import settings_of_runs
 from infoplane.statistics.claims import OF_INFORMATION, OF_LAYERS
 from infoplane.statistics.claims_text import as_markdown
 
@@ -56,16 +57,19 @@ def effects(
 ) -> None:
     """Every run with a penalty against the run without."""
     settings = {"confidence": confidence, "resamples": resamples, "resampling_seed": resampling_seed}
-    table = statistics.effects(
-        storage.read_table(compression), confidence=confidence, number=resamples, seed=resampling_seed
-    )
-    storage.write_table(table, output, {**_from(compression), **settings})
+    made_with = _from(compression)
+    of_runs = settings_of_runs(made_with, compression)
+    measured = storage.read_table(compression)
+    table = statistics.effects(measured, of_runs, confidence=confidence, number=resamples, seed=resampling_seed)
+    storage.write_table(table, output, {**made_with, **settings})
 
 
 def variance_components(compression: Path, output: Path, confidence: float = 0.95) -> None:
     """Variance of compression between activation functions and between seeds."""
-    table = statistics.variance_components(storage.read_table(compression), confidence=confidence)
-    storage.write_table(table, output, {**_from(compression), "confidence": confidence})
+    made_with = _from(compression)
+    of_runs = settings_of_runs(made_with, compression)
+    table = statistics.variance_components(storage.read_table(compression), of_runs, confidence=confidence)
+    storage.write_table(table, output, {**made_with, "confidence": confidence})
 
 
 def seeds_needed(
@@ -123,16 +127,17 @@ def claims(
     """The verdict on every claim as a table, the parts that it rests on, and both as Markdown."""
     settings = {"confidence": confidence, "resamples": resamples, "resampling_seed": resampling_seed, "claims": rules}
     measured = storage.read_table(compression)
+    made_with = {**_from(compression), **settings}
     table, of_parts = statistics.claims(
         measured,
         storage.read_rows(information, "estimator", rules["estimator"], OF_INFORMATION),
         storage.read_table(layers, OF_LAYERS),
         statistics.Rules(**rules),
+        settings_of_runs(made_with, compression),
         confidence=confidence,
         number=resamples,
         seed=resampling_seed,
     )
-    made_with = {**_from(compression), **settings}
     storage.write_table(of_parts, parts, made_with)
     with storage.replacing(text) as temporary:
         temporary.write_text(as_markdown(table, of_parts, rules, measured), encoding="utf-8")

@@ -32,7 +32,7 @@ def training_table(
             history["diverged_epoch"] = np.repeat(source["diverged_epoch"][:][:, None], len(axes["epoch"]), axis=1)
             rows = tidy(made_with["run"], recorded_settings(made_with, path), axes, history)
             frames.append(rows[rows["seed"] < number_of_seeds])
-            sources[made_with["run"]] = made_with
+            sources[_source(path, made_with)] = made_with
     storage.write_table(pd.concat(frames, ignore_index=True), output, _collected(sources))
 
 
@@ -53,10 +53,17 @@ def collect(
     for path in tables:
         made_with = storage.read_table_provenance(path)
         recorded_settings(made_with, path)
-        sources["/".join(part for part in (made_with["run"], made_with.get("estimator")) if part)] = made_with
+        sources[_source(path, made_with)] = made_with
     frames = [storage.read_table(path) for path in tables]
     joined = pd.concat([rows[rows["seed"] < number_of_seeds] for rows in frames], ignore_index=True)
     storage.write_table(joined, output, _collected(sources))
+
+
+def _source(path: Path, made_with: Mapping[str, Any]) -> str:
+    """What the provenance of a joined table calls one of its files: run, block of seeds and, if any, estimator."""
+    # The files of an estimator are in a folder of the block's name, the others have it themselves.
+    block = path.parent.name if "estimator" in made_with else path.name.partition(".")[0]
+    return "/".join(part for part in (made_with["run"], block, made_with.get("estimator")) if part)
 
 
 def _collected(sources: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
