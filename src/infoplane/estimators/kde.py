@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from infoplane.estimators.interface import Estimate, Information, Layer, Method
+from infoplane.estimators.interface import Estimate, Information, Layer, Method, exact
 from infoplane.estimators.pairwise import Bounds, chosen_bound, estimates, pairwise_bounds
 from infoplane.estimators.validation import check_positive
 
@@ -87,6 +87,6 @@ METHOD = Method(
             "default": 1e-3,
         },
     },
-    describe=lambda settings: f"noise variance {settings['noise_variance']:g}",
+    describe=lambda settings: f"noise variance {exact(settings['noise_variance'])}",
     estimate=_estimate,
 )
