@@ -14,9 +14,9 @@ from PIL import Image
 
 from infoplane import configuration, storage
 from infoplane.errors import InfoplaneError
+from infoplane.escaping import restructured_text
 from infoplane.figures import FIGURES
 from infoplane.report import claims_page, front_page
-from infoplane.report.front_page import escaped
 from infoplane.stages import readme
 
 ROOT = Path(__file__).parents[1]
@@ -206,7 +206,7 @@ def test_the_front_page_counts_what_diverged_and_takes_names_as_they_are():
     assert "supported, \N{MINUS SIGN}0.25 [\N{MINUS SIGN}0.5, \N{MINUS SIGN}0.1] against 0" in words
     assert "b: not estimable" in words
     assert "KDE, noise 0.1 x largest |activity| *of* the `layer`_; upper and lower bounds" in words
-    assert escaped("[x]_") == r"\[x\]\_"
+    assert restructured_text("[x]_") == r"\[x\]\_"
 
 
 def test_the_front_page_lists_what_is_odd_about_the_data_once():

@@ -309,11 +309,13 @@ def test_the_shuffled_control():
 def test_what_the_methods_say_of_their_assumptions():
     fixed, adaptive = METHODS["fixed_binning"], METHODS["ebab"]
     assert fixed.describe(settings_of("fixed_binning")) == (
-        "30 bins over the function's range, else [0, the network's largest activity]"
+        "30 bins over the function's range, else [min(0, least), largest] of the network"
     )
     assert fixed.describe(settings_of("fixed_binning", bins=9, range=[-1, 1])) == "9 bins of [-1, 1]"
     corrected = settings_of("ebab", correction="miller_madow")
-    assert adaptive.describe(corrected) == "up to 30 bins, adapted per layer and epoch, Miller-Madow correction"
+    assert adaptive.describe(corrected) == (
+        "up to 30 bins, adapted per layer and epoch, the function's bound apart, Miller-Madow correction"
+    )
     with pytest.raises(InfoplaneError, match=r"range is \[1, -1\]"):
         fixed.check(settings_of("fixed_binning", range=[1, -1]))
 

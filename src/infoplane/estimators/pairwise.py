@@ -26,9 +26,14 @@ from infoplane.estimators.validation import Samples, check_choice, check_samples
 BOUNDS = ("upper", "lower")
 DEVICES = ("cpu", "cuda")
 
-# Activity above 2^20 or below 2^-20 is brought to about 1 by a power of two, which is exact: squares of
-# differences would leave the range of float32.
-_LARGE_EXPONENT = 20
+# Points are below 2^126, so that a difference of two is a finite float32; its square may be infinite, which is far.
+_LARGEST_POWER = 126
+# Stands for a deviation of 0, which is that of a layer of zeros.
+_SMALLEST = 5e-324
+# What is smaller than this share of the noise's deviation becomes 0. No kernel value that counts changes by more than
+# 1e-10 sqrt(units) of itself, and the differences that are left are so large that their squares are normal numbers:
+# arithmetic with subnormal ones, of which saturated layers are full, takes several times as long.
+_NEGLIGIBLE = 2.0**-36
 
 
 class Bounds(NamedTuple):
@@ -65,19 +70,28 @@ def pairwise_bounds(
 
 
 def _scaled(samples: Samples, noise: Callable[[float], float]) -> Iterator[tuple[NDArray[np.float32], np.float32]]:
-    """Each item in float32, with the factor that makes squared distances exponents: log2(e) / (8 v)."""
+    """Each item in float32, with the factor that makes squared distances exponents: log2(e) / (8 v).
+
+    Points and noise are multiplied by one power of two, which is exact, such that the noise's deviation is about 1:
+    squares that count then are in the range of float32, however large or small the activity is.
+    """
     for item in samples.items():
-        largest = max(float(item.max()), -float(item.min()))
-        deviation = noise(largest)
-        # Float64 loses the common part first, which float32 might not hold beside the differences.
-        points = item if item.dtype == np.float32 else item - item.mean(axis=0)
-        exponent = math.frexp(largest if points is item else np.abs(points).max())[1]
-        if abs(exponent) > _LARGE_EXPONENT or points.dtype != np.float32:
-            points = np.ldexp(points, -exponent).astype(np.float32)
-            deviation = math.ldexp(deviation, -exponent)
+        points, largest = item, max(float(item.max()), -float(item.min()))
+        mantissa, power = math.frexp(noise(largest) or _SMALLEST)
+        if item.dtype != np.float32:
+            # Float64 loses the common part first, which float32 might not hold beside the differences.
+            exponent = math.frexp(largest)[1]
+            points = np.ldexp(item, -exponent)
+            points -= points.mean(axis=0)
+            power -= exponent
+            largest = float(np.abs(points).max())
+        shift = min(-power, _LARGEST_POWER - math.frexp(largest)[1])
+        shift = max(-_LARGEST_POWER, min(shift, _LARGEST_POWER))
         # Beyond these limits all pairs, or none but the equal ones, are alike.
-        variance = min(max(deviation * deviation, 1e-30), 1e30)
-        yield points, np.float32(math.log2(math.e) / (8 * variance))
+        deviation = math.ldexp(mantissa, max(-50, min(power + shift, 50)))
+        points = (points * points.dtype.type(2.0**shift)).astype(np.float32, copy=False)
+        points[np.abs(points) < np.float32(_NEGLIGIBLE * deviation)] = 0
+        yield points, np.float32(math.log2(math.e) / (8 * deviation * deviation))
 
 
 def _on_cpu(samples: Samples, noise: Callable[[float], float]) -> NDArray[np.float64]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from infoplane.escaping import restructured_text as escaped
 from infoplane.figures import selection, style
 from infoplane.report.numbers import count, number
 from infoplane.statistics import mean_intervals
@@ -161,8 +161,3 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequenc
             lines.append(f"   {'*' if index == 0 else ' '} - {start}".rstrip())
             lines += [f"       {line}".rstrip() for line in rest]
     return "\n".join(lines)
-
-
-def escaped(text: str) -> str:
-    """Text in which reStructuredText finds no markup."""
-    return re.sub(r"([\\*`|_<>:\[\]])", r"\\\1", text)
