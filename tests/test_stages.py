@@ -97,7 +97,7 @@ class Study:
         return storage.read_table(path)
 
     def activity(self, seed: int) -> dict[int, np.ndarray]:
-        """layer -> (epochs, samples, units)."""
+        """Of each layer: (epochs, samples, units)."""
         with h5py.File(self.dump) as file:
             return {layer: file[f"layer{layer}/activity"][seed] for layer in (1, 2, 3)}
 

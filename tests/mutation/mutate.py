@@ -3,10 +3,10 @@
     python tests/mutation/mutate.py --number 200 --seed 0
 
 A mutant that no quick test (`-m "not slow"`) fails for has survived: either it computes the same, or a test is missing.
-The files are those of `TARGETS`: estimators, statistics, stages and training, without compiled kernels. First the quick
-tests run once under coverage, to know which of them run which line; a mutant is then put to these tests alone, in a
-copy of the checkout per worker, by a process forked from one that has the libraries loaded. For maintainers, not for CI.
-Needs Linux, the extra `test` and `pip install coverage`.
+The files are those of `TARGETS`: estimators, statistics, stages and training, without compiled kernels. First the
+quick tests run once under coverage, to know which of them run which line; a mutant is then put to these tests alone, in
+a copy of the checkout per worker, by a process forked from one that has the libraries loaded. For maintainers, not for
+CI. Needs Linux, the extra `test` and `pip install coverage`.
 """
 
 from __future__ import annotations
@@ -359,7 +359,9 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help="keeps what was recorded and found, to go on from there")
     parser.add_argument("--files", nargs="+", help=f"paths below {PACKAGE}, in place of all targets")
     parser.add_argument("--again", action="store_true", help="only the survivors found in --folder")
-    parser.add_argument("--record", nargs="*", metavar="TESTS", help="only note, in --folder, which lines these run too")
+    parser.add_argument(
+        "--record", nargs="*", metavar="TESTS", help="only note, in --folder, which lines these run too"
+    )
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
@@ -386,7 +388,9 @@ def main() -> int:
         # By what is replaced and where in its line's text: lines may have moved since.
         survivors = json.loads(results.read_text())
         drawn = [mutant for mutant in drawn if _key(mutant, sources) in survivors]
-    print(f"{len(drawn)} of {len(possible)} mutants in {len(sources)} files, seed {given.seed}, in {folder}", flush=True)
+    print(
+        f"{len(drawn)} of {len(possible)} mutants in {len(sources)} files, seed {given.seed}, in {folder}", flush=True
+    )
 
     workers: Queue[Worker] = Queue()
     for index in range(given.workers):
