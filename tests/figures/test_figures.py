@@ -508,7 +508,7 @@ def test_captions_state_the_settings(study):
     text = caption(FIGURES["compression_by_run"], study, estimator="kde", confidence=0.9, measure="final")
     assert "90 % intervals" in text
     assert "relative to :math:`H(X)`." in text
-    assert "KDE: Gaussian noise of variance 0.001." in text
+    assert "KDE: noise variance 0.001." in text
     assert "EBAB" not in text
     assert "4 seeds per run; diverged and left out: softplus: 2 of 4; ELU: 4 of 4." in text
     assert "Corresponds to Figure 1 of Chelombiev" in caption(FIGURES["activity_maxima"], study)

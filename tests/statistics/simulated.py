@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 
+from infoplane.estimators import METHODS
 from infoplane.settings import Initialisation, RecordedEpochs, RunSettings, Split
 from infoplane.statistics import Rules
 from infoplane.statistics.sensitivity import sensitivity_summary, settings_of_estimator, stopped
@@ -14,12 +15,24 @@ from infoplane.statistics.series import owners_of
 
 H_X, H_Y = 12.0, 0.999157
 ACTIVATIONS = ("tanh", "relu", "abs", "prelu", "elu", "softplus", "centered_softplus", "swish")
+
+
+def described(method: str, **settings: object) -> tuple[str, tuple[str, ...], str]:
+    """The method, its bounds, and the words that it writes beside its numbers."""
+    known = METHODS[method]
+    completed = {name: schema["default"] for name, schema in known.settings.items()} | settings
+    return method, ("none",) if known.bins else ("upper", "lower"), known.describe(completed)
+
+
 ESTIMATORS = {
-    "fixed": ("fixed", ("none",), "30 bins over the activation function's range"),
-    "ebab": ("ebab", ("none",), "30 bins of equally many distinct values"),
-    "kde": ("kde", ("upper", "lower"), "Gaussian noise of variance 0.001"),
-    "adaptive_kde": ("adaptive_kde", ("upper", "lower"), "noise variance 0.001 × largest activity"),
+    "fixed": described("fixed_binning"),
+    "ebab": described("ebab"),
+    "ebab_bins_10": described("ebab", bins=10),
+    "kde": described("kde"),
+    "adaptive_kde": described("adaptive_kde"),
 }
+# Those of a study that asks for no others.
+USUAL = ("fixed", "ebab", "kde", "adaptive_kde")
 
 
 def runs(activations: tuple[str, ...] = ACTIVATIONS, penalties: tuple[float, ...] = (0.015,)) -> pd.DataFrame:
@@ -85,7 +98,7 @@ def study(
     *,
     seeds: int = 6,
     layers: int = 6,
-    estimators: tuple[str, ...] = tuple(ESTIMATORS),
+    estimators: tuple[str, ...] = USUAL,
     epochs: np.ndarray | None = None,
     diverged: dict[tuple[str, int], int] | None = None,
     dead: dict[tuple[str, int], int] | None = None,

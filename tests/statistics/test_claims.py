@@ -14,7 +14,7 @@ from infoplane.statistics import CLAIMS, claims, compression
 from infoplane.statistics.claim_parts import NUMBER_OF_PARTS
 from infoplane.statistics.claims_text import as_markdown
 from infoplane.statistics.resampling import holm
-from infoplane.statistics.series import owners_of
+from infoplane.statistics.series import informative, mean_over_layers, owners_of
 
 VERDICTS = {"supported", "contradicted", "inconclusive", "not estimable"}
 
@@ -116,6 +116,40 @@ def test_c3_variation_and_a_flat_relu(study, rules, of_runs):
     _, parts = verdicts(measured, (study[0], information, layers), rules, of_runs)
     assert parts["verdict"]["C3"].tolist() == ["contradicted", "contradicted"]
     assert parts.loc[("C3", "ReLU is flat on average"), "estimate"] == pytest.approx(0.2, abs=0.01)
+
+
+def test_c2_takes_the_p_value_of_the_closest_function(study, rules):
+    def drop(run, seed, layer, random):
+        return {"tanh": 0.5, "elu": 0.48}.get(run, 0.2) + 0.02 * random.normal()
+
+    measured = changed(study[0], drop)
+    _, parts = verdicts(measured, study, rules)
+    row = parts.loc[("C2", "tanh compresses most")]
+    chosen = measured[(measured["estimator"] == "ebab") & (measured["layer"] < 6) & (measured["l2"] == 0)]
+    scores = chosen.groupby(["seed", "run"])["drop"].mean().unstack()  # noqa: PD010
+    p = {run: stats.ttest_rel(scores["tanh"], scores[run]).pvalue for run in scores if run != "tanh"}
+    assert p["elu"] == max(p.values()) > 1000 * min(p.values())
+    assert row["p"] == pytest.approx(p["elu"])
+    assert row["estimate"] == pytest.approx((scores["tanh"] - scores["elu"]).mean())
+
+
+def test_a_layer_is_informative_below_the_ceiling_for_half_of_the_seeds():
+    # At the ceiling for none, half, three of four and all of the seeds.
+    at_ceiling = np.array([[0, 1, 1, 1], [0, 1, 1, 1], [0, 0, 1, 1], [0, 0, 0, 1]], dtype=float)
+    assert informative(at_ceiling).tolist() == [0, 1]
+    values = np.array([[1.0, 2.0, 30.0, 500.0]] * 4) + np.arange(4)[:, None]
+    table, layers = mean_over_layers({"a": (np.arange(4), values, at_ceiling)}, common=False)
+    assert table["a"].tolist() == [1.5, 2.5, 3.5, 4.5]
+    assert layers == "1 2"
+    # Layers in common are those informative in both.
+    other = np.zeros((4, 4))
+    other[:, 0] = 1
+    of_runs = {"a": (np.arange(4), values, at_ceiling), "b": (np.arange(1, 5), values, other)}
+    table, layers = mean_over_layers(of_runs, common=True)
+    assert layers == "2"
+    assert table.index.tolist() == [1, 2, 3]
+    assert table["a"].tolist() == [3, 4, 5]
+    assert table["b"].tolist() == [2, 3, 4]
 
 
 @pytest.mark.parametrize(("sign", "verdict"), [(1, "supported"), (-1, "contradicted")])

@@ -41,8 +41,6 @@ def study(simulated):
     settings = simulated.runs(("tanh", "relu", "softplus", "centered_softplus"))
     diverged = {("relu", 1): 900, ("tanh", 0): 100}
     estimators = ("fixed", "ebab", "ebab_bins_10", "kde")
-    looks = {"fixed": ("fixed_binning", ("none",), "30 bins"), "ebab_bins_10": ("ebab", ("none",), "10 bins")}
-    simulated.ESTIMATORS.update(looks)
     return simulated.study(settings, seeds=8, estimators=estimators, diverged=diverged)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from infoplane import storage
 from infoplane.cli import main
-from infoplane.statistics import Rules, claims, compression, phases
+from infoplane.statistics import Rules, claims, compression, phases, seeds_needed
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +38,28 @@ def test_tables_are_those_of_the_functions(simulated, folder):
     run(folder, "phases", *trajectories, "--resamples", "200", "--output", "phases.csv")
     found = storage.read_table(folder / "phases.csv")
     pd.testing.assert_frame_equal(found, phases(information, training, number=200), check_dtype=False)
+
+    run(
+        folder,
+        "seeds-needed",
+        "--compression",
+        "compression.csv",
+        "--width",
+        "1",
+        "--resamples",
+        "100",
+        "--output",
+        "s.csv",
+    )
+    found = storage.read_table(folder / "s.csv")
+    expected = seeds_needed(storage.read_table(folder / "compression.csv"), width=1.0, number=100)
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+    # And by hand: the fewest seeds whose interval is no wider.
+    row = found[found["status"] == "ok"].nlargest(1, "sd").iloc[0]
+    n, widths = int(row["seeds_needed"]), {}
+    for count in (n - 1, n):
+        widths[count] = np.diff(stats.t.interval(0.95, count - 1, scale=row["sd"] / np.sqrt(count))).item()
+    assert widths[n] <= 1 < widths[n - 1]
 
     rules = Rules("ebab", "upper", "drop", "test_accuracy", 0.05, {"drop": 0.05}, 0.1, 0.5, 0.1, 0.3)
     given = json.dumps(dataclasses.asdict(rules))
