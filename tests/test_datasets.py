@@ -22,7 +22,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infoplane import datasets, estimators
+from infoplane import arrays, datasets, estimators
 from infoplane.datasets import Dataset, idx
 from infoplane.errors import InfoplaneError
 from infoplane.settings import Initialisation, RecordedEpochs, RunSettings, Split
@@ -556,6 +556,15 @@ def test_labels_as_people_have_them(kind):
     assert estimators.ebab(activity, _LABELS, input_ids=array) == estimators.ebab(activity, _LABELS, input_ids=_LABELS)
 
 
+@pytest.mark.parametrize("dtype", [">f4", ">f8", ">i2", "<f4"])
+def test_arrays_are_brought_into_the_machines_byte_order(dtype):
+    brought = arrays.plain(_INPUTS.astype(dtype), "x")
+    assert brought.dtype.isnative
+    assert brought.tolist() == _INPUTS.tolist()
+    own = _INPUTS.astype("f4")
+    assert np.shares_memory(arrays.plain(own, "x"), own)
+
+
 def test_a_huge_label_is_shown_as_it_is():
     labels = _LABELS.astype("u8")
     labels[2] = 2**64 - 1
@@ -742,16 +751,18 @@ def test_a_study_that_is_impossible_is_refused(inputs, labels, changes, sentence
             [r"7 of 8 inputs are distinct, so that H\(X\) is 2.750 bits and not 3.000$"],
         ),
         (
-            _EIGHT[[0, 1, 2, 3, 0, 1, 6, 7]],
+            _EIGHT[[0, 1, 2, 0, 0, 1, 6, 7]],
             [0, 1, 0, 1, 1, 1, 0, 0],
             {},
             [
-                "6 of 8 inputs are distinct.*; of 4 test inputs 2 are training inputs, too",
+                "5 of 8 inputs are distinct.*; of 4 test inputs 2 are training inputs, too",
                 "equal inputs have different",
             ],
         ),
         # Integers beyond 2^24, of which every second one is no float32.
         (2**24 + np.arange(8)[:, None], [0, 1] * 4, {}, ["5 of 8 inputs.*", "equal inputs", "3 fewer distinct inputs"]),
+        # One of them repeated in what was given, too: 7 distinct inputs of which 5 remain.
+        (2**24 + np.array([[0, 0, 1, 2, 3, 4, 6, 8]]).T, [0, 0, 0, 1, 1, 1, 0, 1], {}, ["5 of 8", "2 fewer distinct"]),
         (
             np.append(_EIGHT[:7], [[12, 13 + 1e-9]], axis=0),
             [0, 1, 0, 1, 0, 1, 0, 0],

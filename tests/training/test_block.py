@@ -130,6 +130,7 @@ def test_training_is_that_of_torch_optimisers(variant, make_settings, small):
         (80, True, [80, 41]),  # more than half of a mini-batch stays one
         (81, True, [121]),
         (40, True, [40, 40, 41]),
+        (2, True, [2] * 59 + [3]),  # half of a mini-batch is joined
         (121, True, [121]),
         (500, True, [121]),
         (None, True, [121]),
