@@ -14,7 +14,8 @@ from infoplane.statistics import CLAIMS, claims, compression
 from infoplane.statistics.claim_parts import NUMBER_OF_PARTS
 from infoplane.statistics.claims_text import as_markdown
 from infoplane.statistics.resampling import holm
-from infoplane.statistics.series import informative, mean_over_layers, owners_of
+from infoplane.statistics.series import mean_over_layers, owners_of
+from infoplane.statistics.spread import informative
 
 VERDICTS = {"supported", "contradicted", "inconclusive", "not estimable"}
 

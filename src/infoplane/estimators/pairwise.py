@@ -28,6 +28,11 @@ DEVICES = ("cpu", "cuda")
 
 # Points are below 2^126, so that a difference of two is a finite float32; its square may be infinite, which is far.
 _LARGEST_POWER = 126
+# Noise whose deviation is within these powers of two, and activity within twice as many, need no scaling: all squares
+# that count are normal float32 numbers.
+_ORDINARY_POWER = 20
+# Values of a layer that are looked at together.
+_AT_ONCE = 2**16
 # Stands for a deviation of 0, which is that of a layer of zeros.
 _SMALLEST = 5e-324
 # What is smaller than this share of the noise's deviation becomes 0. No kernel value that counts changes by more than
@@ -87,11 +92,24 @@ def _scaled(samples: Samples, noise: Callable[[float], float]) -> Iterator[tuple
             largest = float(np.abs(points).max())
         shift = min(-power, _LARGEST_POWER - math.frexp(largest)[1])
         shift = max(-_LARGEST_POWER, min(shift, _LARGEST_POWER))
+        if abs(power) <= _ORDINARY_POWER and math.frexp(largest)[1] <= 2 * _ORDINARY_POWER:
+            shift = 0  # the same bits without a copy
         # Beyond these limits all pairs, or none but the equal ones, are alike.
         deviation = math.ldexp(mantissa, max(-50, min(power + shift, 50)))
-        points = (points * points.dtype.type(2.0**shift)).astype(np.float32, copy=False)
-        points[np.abs(points) < np.float32(_NEGLIGIBLE * deviation)] = 0
+        if shift:
+            points = points * points.dtype.type(2.0**shift)
+        points = points.astype(np.float32, copy=False)
+        negligible = np.float32(_NEGLIGIBLE * deviation)
+        if _any_below(points, negligible):
+            points = np.where(np.abs(points) < negligible, np.float32(0), points)
         yield points, np.float32(math.log2(math.e) / (8 * deviation * deviation))
+
+
+def _any_below(points: NDArray[np.float32], limit: np.float32) -> bool:
+    """Whether a value other than 0 is closer to 0 than `limit`; in parts, since a layer may be large."""
+    rows = max(1, _AT_ONCE // points.shape[1])
+    parts = (points[start : start + rows] for start in range(0, len(points), rows))
+    return any(bool(((np.abs(part) < limit) & (part != 0)).any()) for part in parts)
 
 
 def _on_cpu(samples: Samples, noise: Callable[[float], float]) -> NDArray[np.float64]:
