@@ -92,27 +92,28 @@ def page_of_layers(
     table: pd.DataFrame,
     column: str,
     training: pd.DataFrame,
+    layers: pd.DataFrame,
     *,
     y_label: str,
     confidence: float,
     note: str = "",
-    empty: str = "all seeds diverged",
+    empty: str = "no seed is left",
     level: float | None = None,
 ) -> Figure:
     """A panel per run with the geometric mean of a positive `column` over seeds, for every layer.
 
-    `table` has the rows of the seeds that did not diverge; values that are not positive are left out. `level` draws a
-    line there; `note` ends the footer; `empty` stands in the panel of a run without values.
+    `table` has the rows of the seeds that are shown, `layers` those of all seeds; values that are not positive are left
+    out. `level` draws a line there; `note` ends the footer; `empty` stands in the panel of a run without values.
     """
-    titles = selection.panel_titles(training)
+    titles = selection.panel_titles(training, layers)
     looks = style.layer_looks(int(table["layer"].max()))
     last = selection.last_epoch(table)
     curves = over_epochs(table, ["run", "layer"], column, confidence=confidence, geometric=True)
     result = page(
         title,
         [Section(list(titles.values()), "", "epoch", y_label)],
-        footer=f"Lines: geometric mean; bands: its {percent(confidence)} interval; {selection.seeds_note(training)} "
-        f"{note}",
+        footer=f"Lines: geometric mean; bands: its {percent(confidence)} interval; "
+        f"{selection.seeds_note(training, layers)} {note}",
         height=1.2,
         gap=GAP,
         right=RIGHT,
