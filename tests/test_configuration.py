@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from unittest.mock import patch
 
+import h5py
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -244,9 +245,34 @@ WHOLE = "a whole number of at least 1"
             'defaults.learning_rate is "1e-3"; it must be a number greater than 0 '
             "(YAML reads 1e-3 as text: write 0.001 or 1.0e-3)",
         ),
+        (
+            "defaults/epochs",
+            "10",
+            f'defaults.epochs is "10"; it must be {WHOLE} and of at most 10000000 (in quotes it is text: write 10)',
+        ),
         ("defaults/learning_rate", 0, "defaults.learning_rate is 0; it must be a number greater than 0"),
         ("defaults/optimiser", "adan", 'defaults.optimiser is "adan"; it must be "adam" or "sgd"'),
         ("defaults/batch_size", 0, 'defaults.batch_size is 0; it must be a whole number of at least 1, or "full"'),
+        (
+            "runs/tanh",
+            {"batch_normalisation": True, "batch_size": 1},
+            "runs.tanh.batch_size is 1, and one sample has no variance; with batch_normalisation it must be at least 2",
+        ),
+        (
+            "runs/tanh",
+            {"dataset": "npz", "dataset_options": {"path": "my/{run}.npz"}},
+            "runs.tanh.dataset: the path my/{run}.npz has braces or angle brackets, which Snakemake takes for *link*",
+        ),
+        (
+            "runs/tanh",
+            {"dataset": "mnist", "dataset_options": {"folder": "<data>"}},
+            "runs.tanh.dataset: the path <data>/train-images-idx3-ubyte.gz has braces or angle brackets, which *",
+        ),
+        (
+            "runs/tanh",
+            {"dataset": "npz", "dataset_options": {"path": "a\nb"}},
+            "runs.tanh.dataset: 'a\\nb' is no path of a file; it must be printable characters, one or more",
+        ),
         ("defaults/l2", -0.1, "defaults.l2 is -0.1; it must be a number of at least 0"),
         ("defaults/l2", float("inf"), "defaults.l2 is Infinity; it must be a number of at least 0"),
         ("defaults/learning_rate", float("nan"), "defaults.learning_rate is NaN; it must be a number greater than 0"),
@@ -405,6 +431,202 @@ def test_a_file_that_is_not_yaml(tmp_path):
         configuration.read_yaml(path)
     with pytest.raises(InfoplaneError, match="No such file"):
         configuration.read_yaml(tmp_path / "none.yaml")
+
+
+# The same key twice. Snakemake reads the files itself, and keeps the last one.
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("study: x\nruns: {}\nstudy: y\n", "study is given twice, in lines 1 and 3; *"),
+        ("runs:\n  tanh: {}\n  relu: {}\n  tanh: { l2: 1.0 }\n", "runs.tanh is given twice, in lines 2 and 4; *"),
+        (
+            "runs:\n  a: { l2: 1, split: { seed: 1,\n  seed: 2 } }\n",
+            "runs.a.split.seed is given twice, in lines 2 and 3*",
+        ),
+        ("defaults:\n  - a: 1\n    b: 1\n    'a': 2\n", "defaults.0.a is given twice, in lines 2 and 4; *"),
+        ("1: a\n1: b\n", "1 is given twice, in lines 1 and 2; *"),
+        ('{"study": "x",\n\t"runs": {},\n\t"study": "y"}', "study is given twice, in lines 1 and 3; *"),
+        ('"a\\nb": 1\n"a\\nb": 2\n', '"a\\nb" is given twice, in lines 1 and 2; *'),
+        # What stands at an anchor counts once, however often an alias repeats it.
+        ("a: &x\n  k: 1\n  k: 2\nb: *x\nc: *x\n", "a.k is given twice, in lines 2 and 3; *"),
+    ],
+)
+def test_a_key_that_is_given_twice_is_refused(tmp_path, text, sentence):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    for read in (configuration.refuse_repeated_keys, configuration.read_yaml):
+        with pytest.raises(InfoplaneError) as raised:
+            read(path)
+        start, *rest = sentence.split("*")
+        assert str(raised.value).startswith(f"mine.yaml: {start}")
+        assert rest
+        assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # An explicit key stands above a merged one, and a section may merge two.
+        "a: &a { k: 1, l: 2 }\nb: &b { m: 3 }\nc: { <<: [*a, *b], k: 9 }\nd:\n  <<: *a\n  <<: *b\n  k: 3\n",
+        "a: { 1: x, '1': y }\n",  # a number and a text
+        "a: &a { b: { k: 1 } }\nc: { b: { k: 1 } }\nd: [*a, *a]\n",
+        "a: &a\n  self: *a\n",  # a circle
+        "",
+    ],
+)
+def test_what_only_looks_like_a_key_given_twice_is_read(tmp_path, text):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    configuration.refuse_repeated_keys(path)
+    assert str(configuration.read_yaml(path)) == str(yaml.safe_load(text))
+
+
+def test_of_other_mistakes_in_a_file_its_reader_speaks(tmp_path):
+    path = tmp_path / "broken.yaml"
+    path.write_text("study: [x\n")
+    configuration.refuse_repeated_keys(path)
+    configuration.refuse_repeated_keys(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("path", [SCHEMA, *CONFIGURATIONS], ids=lambda path: path.stem)
+def test_no_file_of_the_project_gives_a_key_twice(path):
+    assert configuration.read_yaml(path) == yaml.safe_load(path.read_text())
+
+
+def test_snakemake_refuses_a_key_given_twice_in_any_of_its_configuration_files(checkout):
+    """The files are read by Snakemake: config.yaml in its place, and each of several others."""
+    more = checkout.folder / "more.yaml"
+    more.write_text("runs:\n  tanh: { l2: 0.1 }\n  tanh: { epochs: 10 }\n")
+    done = checkout.snakemake("--dry-run", "--configfile", "workflow/presets/smoke.yaml", "more.yaml")
+    assert done.returncode == 1
+    sentence = (
+        "infoplane: more.yaml: runs.tanh is given twice, in lines 2 and 3; one of them must go or have another name"
+    )
+    assert done.stderr.splitlines()[-1] == sentence
+    config = checkout.folder / "config.yaml"
+    config.write_text(config.read_text() + "study: again\n")
+    last = len(config.read_text().splitlines())
+    done = checkout.snakemake("--dry-run")
+    assert f"infoplane: config.yaml: study is given twice, in lines 6 and {last}; " in done.stderr
+
+
+# Values on the command line. Snakemake reads those that are not nested, and hands the others over as text.
+
+
+def on_command_line(config: dict, *entries: str) -> dict:
+    """The configuration as the workflow gets it with `--config` and these entries."""
+    from snakemake.cli import parse_config
+    from snakemake.utils import update_config
+
+    given = parse_config(entries)
+    merged = copy.deepcopy(config)
+    update_config(merged, given)
+    return configuration.with_texts_read(merged, given, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("entry", "path", "value"),
+    [
+        ("seeds=3", "seeds", 3),
+        ("keep_activations=false", "keep_activations", False),
+        ("keep_activations=True", "keep_activations", True),
+        ("study=mine", "study", "mine"),
+        ("defaults={epochs: 10}", "defaults/epochs", 10),
+        ("defaults={'epochs': 10}", "defaults/epochs", 10),
+        ("defaults={learning_rate: 1e-3}", "defaults/learning_rate", 0.001),
+        ("defaults={batch_size: 64}", "defaults/batch_size", 64),
+        ("defaults={batch_size: full}", "defaults/batch_size", "full"),
+        ("defaults={hidden_layers: [10, 5]}", "defaults/hidden_layers", [10, 5]),
+        ("defaults={activation: relu, record_gradients: false}", "defaults/record_gradients", False),
+        ("defaults={recorded_epochs: {spacing: linear, count: 5}}", "defaults/recorded_epochs/count", 5),
+        ("defaults={recorded_epochs: [1, 2]}", "defaults/recorded_epochs", [1, 2]),
+        ("defaults={initialisation: {scale: null}}", "defaults/initialisation/scale", None),
+        ("defaults={dataset: shuffled, dataset_options: {seed: 3}}", "defaults/dataset_options/seed", 3),
+        ("runs={1: {l2: 0.1}}", "runs/1/l2", 0.1),
+        ("estimators={ebab: {bins: 10}}", "estimators/ebab/bins", 10),
+        ("estimators={fixed: {range: [0, 2.5]}}", "estimators/fixed/range", [0, 2.5]),
+        ("estimators={fixed: {range: layer_maximum}}", "estimators/fixed/range", "layer_maximum"),
+        ("sensitivity={vary: {ebab: {bins: [10, 50]}}}", "sensitivity/vary/ebab/bins", [10, 50]),
+        ("sensitivity={enabled: false}", "sensitivity/enabled", False),
+        ("claims={estimator: null, significance: 0.01}", "claims/estimator", None),
+        ("figures=[l2]", "figures", ["l2"]),
+    ],
+)
+def test_a_value_on_the_command_line_means_what_it_means_in_a_file(default, entry, path, value):
+    config = on_command_line(default, entry)
+    found = config
+    for key in path.split("/"):
+        found = found[key]
+    assert (found, type(found)) == (value, type(value))
+    load(config)
+
+
+def test_the_name_of_an_estimator_on_the_command_line_stays_text(default):
+    config = changed(default, "estimators/7", {"method": "ebab", "bins": 20})
+    assert load(on_command_line(config, "claims={estimator: 7}")).claims["estimator"] == "7"
+
+
+def test_the_command_line_merges_a_section_and_leaves_the_file_as_it_is(default):
+    before = copy.deepcopy(default)
+    config = on_command_line(default, "runs={tanh: {l2: 0.1}, new: {activation: elu}}", "defaults={epochs: 10}")
+    assert default == before
+    assert list(load(config).runs) == [*load(default).runs, "new"]
+    assert config["defaults"] == {**default["defaults"], "epochs": 10}
+    # A text of the file keeps its sentence.
+    config = changed(default, "defaults/l2", "1e-3")
+    with pytest.raises(InfoplaneError, match=r"YAML reads 1e-3 as text: write 0\.001 or 1\.0e-3"):
+        load(on_command_line(config, "defaults={epochs: 10}"))
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        ("defaults={epochs: ten}", 'defaults.epochs is "ten"; it must be a whole number of at least 1 and '),
+        ("defaults={epochs: 0}", "defaults.epochs is 0; it must be a whole number of at least 1 and "),
+        ("defaults={epochs: 1.5}", "defaults.epochs is 1.5; it must be a whole number of at least 1 and "),
+        ("defaults={l2: nan}", "defaults.l2 is NaN; it must be a number of at least 0"),
+        ("defaults={epohcs: 3}", "defaults.epohcs is not a key; allowed are "),
+        ("estimators={ebab: {bins: 1}}", "estimators.ebab.bins is 1; it must be a whole number of at least 2"),
+        ("estimators={new: {bins: 5}}", "estimators.new.method is missing; it is required"),
+        ("figures=[7]", 'figures has "7"; allowed are '),
+        ("defaults=5", "defaults is 5; it must be a section with keys"),
+    ],
+)
+def test_a_mistake_on_the_command_line_gets_one_sentence(default, entry, sentence):
+    with pytest.raises(InfoplaneError) as raised:
+        load(on_command_line(default, entry))
+    assert str(raised.value).startswith(f"config.yaml: {sentence}")
+    assert "\n" not in str(raised.value)
+
+
+@settings(deadline=None, max_examples=100)
+@given(given=st.dictionaries(st.sampled_from(sorted(yaml.safe_load(SCHEMA.read_text())["properties"])), _JSON))
+def test_nothing_on_the_command_line_gives_a_traceback(given):
+    with patch.object(configuration, "read_yaml", return_value=_ROOT):
+        configuration.with_texts_read({"study": "x", "runs": {"one": {}}}, given, SCHEMA)
+
+
+def test_snakemake_takes_nested_values_and_further_files(checkout):
+    """Both are laid over the study key by key; the jobs, which parse the workflow again, see the same."""
+    smoke = ("--configfile", "workflow/presets/smoke.yaml")
+    jobs = checkout.planned(*smoke)
+    assert jobs["train"] == 6  # three runs of two blocks
+    (checkout.folder / "more.yaml").write_text("runs: { elu: { activation: elu } }\nseeds_per_job: 4\n")
+    assert checkout.planned(*smoke, "more.yaml")["train"] == 4
+    more = "runs={elu: {activation: elu, l2: 0.1}}"
+    assert checkout.planned(*smoke, "--config", more, "seeds_per_job=4")["train"] == 4
+    study = "results/smoke"
+    tiny = "defaults={epochs: 3, recorded_epochs: 3, record_gradients: false}"
+    target = f"{study}/weights/tanh/seeds_0-1.h5"
+    done = checkout.snakemake(target, f"{study}/configuration.yaml", *smoke, "--config", tiny)
+    assert done.returncode == 0, done.stderr
+    with h5py.File(checkout.folder / target) as weights:
+        made_from = json.loads(weights.attrs["provenance"])["settings"]
+        assert RunSettings.from_json(made_from).epochs == 3
+    written = yaml.safe_load((checkout.folder / study / "configuration.yaml").read_text())
+    assert (written["defaults"]["epochs"], written["defaults"]["record_gradients"]) == (3, False)
 
 
 def test_reading_a_configuration_imports_nothing_heavy():

@@ -1,10 +1,12 @@
 """Data sets, their records, and the split."""
 
+import dataclasses
 import gzip
 import hashlib
 import io
 import os
 import pickle
+import re
 import struct
 import tracemalloc
 import warnings
@@ -12,14 +14,18 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.io
+import scipy.sparse
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infoplane import datasets
+from infoplane import arrays, datasets, estimators
 from infoplane.datasets import Dataset, idx
 from infoplane.errors import InfoplaneError
-from infoplane.settings import Split
+from infoplane.settings import Initialisation, RecordedEpochs, RunSettings, Split
 
 # Neighbours and opposite vertices written out, as a second source beside the coordinates in the module.
 NEIGHBOURS = {
@@ -203,10 +209,10 @@ class _Bomb:
         ("empty", "not a NumPy archive"),
         ("single", "this is a single array"),
         ("other", "there is no array 'inputs'; found are 'x', needed"),
-        ("pickled", "not a NumPy archive of plain arrays"),
+        ("pickled", "this is a pickle; it must be an archive that numpy.savez"),
         ("objects", "not a NumPy archive of plain arrays"),
-        ("texts", "labels have the type <U1"),
-        ("fractions", "labels have the type float64"),
+        ("texts", "labels: the type is <U1 .texts., and whole numbers are needed"),
+        ("fractions", "labels have the value 0.5; they must be whole numbers"),
         ("folder", "there is no such file"),
         ("pipe", "there is no such file"),
         ("ragged", r"labels have the shape \(2,\)"),
@@ -403,7 +409,7 @@ def test_no_idx_content_gives_a_traceback_or_fills_the_memory(data):
     sizes = data.draw(st.lists(st.sampled_from([0, 1, 2, 3, 2**31, 2**32 - 1]), max_size=4))
     dimensions = data.draw(st.just(len(sizes)) | st.integers(0, 255))
     raw = start + bytes([dimensions]) + struct.pack(f">{len(sizes)}I", *sizes) + bytes(data.draw(st.integers(0, 12)))
-    content = bytearray(gzip.compress(raw))
+    content = bytearray(gzip.compress(raw, mtime=0))
     for at, bit in data.draw(st.lists(st.tuples(st.integers(0, len(content) - 1), st.integers(0, 7)), max_size=3)):
         content[at] ^= 1 << bit
     end = data.draw(st.just(len(content)) | st.integers(0, len(content)))
@@ -419,7 +425,11 @@ def test_no_idx_content_gives_a_traceback_or_fills_the_memory(data):
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("content", [b"", gzip.compress(b""), gzip.compress(b"\0\0\x08\x01\0\0\0\x05abc"), b"text"])
+@pytest.mark.parametrize(
+    "content",
+    # Without the time, since the workers of pytest-xdist must give the tests the same names.
+    [b"", gzip.compress(b"", mtime=0), gzip.compress(b"\0\0\x08\x01\0\0\0\x05abc", mtime=0), b"text"],
+)
 def test_idx_content_that_is_malformed_is_refused(content):
     with pytest.raises(InfoplaneError, match=r"x.gz: this is not"):
         idx.parse(content, Path("x.gz"))
@@ -432,3 +442,375 @@ def test_image_data_are_asked_for_where_they_are_missing(tmp_path, name):
     ):
         datasets.load(name, folder=str(tmp_path))
     assert len(datasets.files(name, folder=str(tmp_path))) == 4
+
+
+# What people bring
+
+_INPUTS = np.array([[0, 1], [2, 3], [4, 5], [6, 7], [8, 0], [3, 1]])
+_LABELS = np.array([0, 1, 1, 2, 0, 2])
+_MASK = np.zeros((6, 2), bool)
+_MASK[1, 0] = True
+_ONE_BY_ONE = [*map(list, _INPUTS[:-1]), [3]]
+_FIELDS = np.zeros(6, [("a", "f4"), ("b", "f4")])
+_DATES = _INPUTS.astype("M8[D]")
+_NUMBERED = pd.DataFrame({"a": _INPUTS[:, 0], "b": _INPUTS[:, 1]})
+# What it is, the array, and what is said where it is refused: by a data set, and by the estimators if otherwise.
+AS_INPUTS = {
+    "float32": (_INPUTS.astype("f4"), None),
+    "float64": (_INPUTS.astype("f8"), None),
+    "float16": (_INPUTS.astype("f2"), None),
+    "longdouble": (_INPUTS.astype(np.longdouble), None),
+    "images of bytes": (_INPUTS.astype("u1"), None),
+    "integers": (_INPUTS.astype("i8"), None),
+    "booleans": (_INPUTS % 2 == 1, None),
+    "by columns": (np.asfortranarray(_INPUTS.astype("f8")), None),
+    "a view with steps": (np.repeat(_INPUTS, 2, axis=0)[::2], None),
+    "big-endian": (_INPUTS.astype(">f4"), None),
+    "big-endian integers": (_INPUTS.astype(">i2"), None),
+    "lists": (_INPUTS.tolist(), None),
+    "a frame of pandas": (_NUMBERED, None),
+    "a frame of several types": (_NUMBERED.astype({"a": "f4", "b": "i2"}), None),
+    "a tensor": (torch.tensor(_INPUTS, dtype=torch.float32), None),
+    "a tensor with gradient": (torch.tensor(_INPUTS, dtype=torch.float32, requires_grad=True), None),
+    "masked, but no value": (np.ma.masked_array(_INPUTS, False), None),
+    "masked": (np.ma.masked_array(_INPUTS, _MASK), "1 of 12 values are masked; .*select them first"),
+    "objects": (_INPUTS.astype(object), "Python objects.*astype"),
+    "a frame with texts": (_NUMBERED.assign(b=list("abcdef")), "Python objects"),
+    "texts": (_INPUTS.astype(str), "texts"),
+    "complex numbers": (_INPUTS + 1j, "complex128"),
+    "dates": (_DATES, "dates"),
+    "durations": (_DATES - _DATES[0], "durations"),
+    "records": (_FIELDS, "records"),
+    "of several lengths": (_ONE_BY_ONE, "cannot be read as an array"),
+    "sparse": (scipy.sparse.csr_matrix(_INPUTS), "no array; .*toarray"),
+    "a sparse tensor": (torch.tensor(_INPUTS).to_sparse(), "cannot be read as an array"),
+    "a bfloat16 tensor": (torch.tensor(_INPUTS, dtype=torch.bfloat16), "cannot be read as an array"),
+    "NaN": (np.where(_MASK, np.nan, _INPUTS), "NaN or infinit"),
+    "infinity": (np.where(_MASK, np.inf, _INPUTS), "NaN or infinit"),
+    "a single number": (np.array(5.0), r"shape \(\)"),
+    "one axis": (np.arange(6.0), r"shape \(6,\)"),
+    "empty": (np.zeros((0, 2)), r"shape \(0, 2\)"),
+    "without features": (np.zeros((6, 0)), r"shape \(6, 0\)"),
+    "nothing": (None, "NoneType is no array"),
+    "a set": ({1, 2}, "set is no array"),
+}  # fmt: skip
+AS_LABELS = {
+    "integers": (_LABELS, None),
+    "int8": (_LABELS.astype("i1"), None),
+    "uint64": (_LABELS.astype("u8"), None),
+    "big-endian": (_LABELS.astype(">i4"), None),
+    "whole floats": (_LABELS.astype("f8"), None),
+    "whole float16": (_LABELS.astype("f2"), None),
+    "list": (_LABELS.tolist(), None),
+    "column": (_LABELS[:, None], None),
+    "row": (_LABELS[None], None),
+    "series": (pd.Series(_LABELS), None),
+    "nullable series": (pd.Series(_LABELS, dtype="Int64"), None),
+    "tensor": (torch.tensor(_LABELS), None),
+    "float tensor": (torch.tensor(_LABELS, dtype=torch.float32), None),
+    "masked, but no value": (np.ma.masked_array(_LABELS, False), None),
+    "masked": (np.ma.masked_array(_LABELS, _MASK[:, 0]), "1 of 6 values are masked"),
+    "fractions": (_LABELS / 2, "labels have the value 0.5; they must be whole numbers"),
+    "NaN": (np.where(_MASK[:, 0], np.nan, _LABELS), "labels have the value nan"),
+    "infinity": (np.where(_MASK[:, 0], -np.inf, _LABELS), "labels have the value -inf"),
+    "beyond exact floats": (_LABELS * 1e300, "labels have the value 1e.300"),
+    "texts": (_LABELS.astype(str), "texts.*numpy.unique"),
+    "bytes": (_LABELS.astype("S"), "texts"),
+    "objects": (_LABELS.astype(object), "Python objects"),
+    "categories": (pd.Categorical(list("abbcac")), "numpy.unique"),
+    "one-hot": (np.eye(3)[_LABELS], r"shape \(6, 3\).*argmax"),
+    "one too few": (_LABELS[1:], r"shape \(5,\); they must be \(6,\)"),
+    "complex": (_LABELS + 0j, "complex128"),
+    "dates": (_LABELS.astype("M8[D]"), "dates"),
+    "a single number": (np.array(1), r"shape \(\)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", AS_INPUTS)
+def test_inputs_as_people_have_them(kind):
+    array, refused = AS_INPUTS[kind]
+    if refused:
+        with pytest.raises(InfoplaneError, match=f"^data set own: inputs.*{refused}") as raised:
+            Dataset("own", array, _LABELS)
+        assert "\n" not in str(raised.value)
+        with pytest.raises(InfoplaneError, match=f"^activity.*{refused}"):
+            estimators.ebab(array, _LABELS, bins=3)
+        return
+    expected = _INPUTS % 2 if kind == "booleans" else _INPUTS
+    dataset = Dataset("own", array, _LABELS)
+    assert dataset.inputs.tolist() == expected.tolist()
+    assert dataset.inputs.dtype == np.dtype("f4")
+    known = estimators.ebab(expected.astype("f8"), _LABELS, bins=3)
+    assert np.allclose(estimators.ebab(array, _LABELS, bins=3), known)
+    assert np.allclose(estimators.kde(array, _LABELS), estimators.kde(expected.astype("f8"), _LABELS), rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", AS_LABELS)
+def test_labels_as_people_have_them(kind):
+    array, refused = AS_LABELS[kind]
+    activity = _INPUTS.astype("f4")
+    if refused:
+        with pytest.raises(InfoplaneError, match=f"^data set own: labels.*{refused}|^data set own: .*{refused}"):
+            Dataset("own", activity, array)
+        with pytest.raises(InfoplaneError, match=refused):
+            estimators.ebab(activity, array, bins=3)
+        return
+    assert Dataset("own", activity, array).labels.tolist() == _LABELS.tolist()
+    assert estimators.ebab(activity, array, bins=3) == estimators.ebab(activity, _LABELS, bins=3)
+    assert estimators.ebab(activity, _LABELS, input_ids=array) == estimators.ebab(activity, _LABELS, input_ids=_LABELS)
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">f8", ">i2", "<f4"])
+def test_arrays_are_brought_into_the_machines_byte_order(dtype):
+    brought = arrays.plain(_INPUTS.astype(dtype), "x")
+    assert brought.dtype.isnative
+    assert brought.tolist() == _INPUTS.tolist()
+    own = _INPUTS.astype("f4")
+    assert np.shares_memory(arrays.plain(own, "x"), own)
+
+
+def test_a_huge_label_is_shown_as_it_is():
+    labels = _LABELS.astype("u8")
+    labels[2] = 2**64 - 1
+    with pytest.raises(InfoplaneError, match="the largest label is 18446744073709551615"):
+        Dataset("own", _INPUTS, labels)
+    # Estimators only ask which labels are equal.
+    assert estimators.ebab(_INPUTS, labels, bins=3) == estimators.ebab(_INPUTS, [0, 1, 7, 2, 0, 2], bins=3)
+
+
+def test_booleans_as_labels():
+    assert Dataset("own", _INPUTS, _LABELS > 0).labels.tolist() == [0, 1, 1, 1, 0, 1]
+
+
+def test_samples_that_are_not_masked_give_what_they_give_alone():
+    # The sentence that refuses masked arrays says how to select samples; with it the fill values play no part.
+    rng = np.random.default_rng(7)
+    activity, labels = rng.normal(size=(300, 3)), np.arange(300) % 2
+    hidden = np.ma.masked_array(np.where(rng.random((300, 3)) < 0.05, 1e20, activity), None)
+    hidden = np.ma.masked_greater(hidden, 1e19)
+    with pytest.raises(InfoplaneError, match=r"activity: [0-9]+ of 900 values are masked"):
+        estimators.ebab(hidden, labels, bins=10)
+    kept = ~np.ma.getmaskarray(hidden).any(axis=1)
+    assert 0 < kept.sum() < 300
+    assert estimators.ebab(hidden[kept], labels[kept], bins=10) == estimators.ebab(
+        activity[kept], labels[kept], bins=10
+    )
+
+
+def _written(path: Path, kind: str) -> None:
+    if kind == "npy":
+        with path.open("wb") as file:
+            np.save(file, _INPUTS)
+    elif kind == "csv":
+        _NUMBERED.to_csv(path)
+    elif kind == "csv.gz":
+        _NUMBERED.to_csv(path, compression="gzip")
+    elif kind == "h5":
+        import h5py
+
+        with h5py.File(path, "w") as file:
+            file["inputs"] = _INPUTS
+    elif kind == "mat":
+        scipy.io.savemat(path, {"inputs": _INPUTS}, appendmat=False)
+    elif kind == "pt":
+        torch.save({"inputs": torch.tensor(_INPUTS)}, path)
+    elif kind == "parquet":
+        _NUMBERED.to_parquet(path)
+    elif kind == "rds":  # what saveRDS(1L, compress = FALSE) writes begins with X; save() writes RDX3
+        path.write_bytes(b"RDX3\nX\n\0\0\0\3")
+    elif kind == "pickle":
+        path.write_bytes(pickle.dumps(_INPUTS))
+    elif kind == "objects":
+        np.savez(path, inputs=_NUMBERED.assign(b=list("abcdef")).to_numpy(), labels=_LABELS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("npy", "this is a single array"),
+        ("csv", "not a NumPy archive"),
+        ("csv.gz", "this is a gzip-compressed file"),
+        ("h5", "this is an HDF5 file"),
+        ("mat", "this is a file of MATLAB"),
+        ("pt", "this is a file of PyTorch"),
+        ("parquet", "this is a Parquet file"),
+        ("rds", "this is a file of R"),
+        ("pickle", "this is a pickle"),
+        ("objects", "inputs are Python objects"),
+    ],
+)
+def test_files_as_people_have_them(tmp_path, kind, sentence):
+    path = tmp_path / "own.npz"
+    _written(path, kind)
+    for read in (datasets.load, datasets.shape):
+        with pytest.raises(InfoplaneError, match=f"own.npz: .*{sentence}") as raised:
+            read("npz", path=str(path))
+        if "PyTorch" in sentence or "this is" in sentence:
+            assert "numpy.savez(path, inputs=..., labels=...)" in str(raised.value)
+
+
+@pytest.mark.parametrize("kind", ["float64", "images of bytes", "by columns", "big-endian", "booleans", "float16"])
+def test_archives_of_other_types_are_read(tmp_path, kind):
+    array = AS_INPUTS[kind][0]
+    np.savez(tmp_path / "own.npz", inputs=array, labels=_LABELS[:, None].astype(">f8"))
+    own = datasets.load("npz", path=str(tmp_path / "own.npz"))
+    assert own.inputs.tolist() == array.astype("f8").tolist()
+    assert own.labels.tolist() == _LABELS.tolist()
+    assert datasets.shape("npz", path=str(tmp_path / "own.npz")) == (6, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "labels", "sentence"),
+    [
+        (np.zeros((0, 2)), np.zeros(0, int), r"inputs have the shape \(0, 2\)"),
+        (np.zeros((6, 2, 3)), _LABELS, r"shape \(6, 2, 3\).*reshape"),
+        (np.zeros(6), _LABELS, r"inputs have the shape \(6,\)"),
+        (np.array(5.0), _LABELS, r"inputs have the shape \(\)"),
+        (_INPUTS, np.zeros(0, int), r"labels have the shape \(0,\)"),
+        (_INPUTS, np.array(1), r"labels have the shape \(\)"),
+        (_INPUTS, -_LABELS, "the smallest label is -2"),
+    ],
+)
+def test_shapes_are_refused_in_the_same_words_with_and_without_loading(tmp_path, inputs, labels, sentence):
+    path = str(tmp_path / "own.npz")
+    np.savez(path, inputs=inputs, labels=labels)
+    said = []
+    for read in (datasets.load, datasets.shape):
+        with pytest.raises(InfoplaneError, match=f"own.npz: .*{sentence}") as raised:
+            read("npz", path=path)
+        said.append(str(raised.value).replace("data set npz: ", ""))
+    assert said[0] == said[1]
+
+
+def test_a_path_may_begin_with_a_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    np.savez(tmp_path / "own.npz", inputs=_INPUTS, labels=_LABELS)
+    assert datasets.load("npz", path="~/own.npz").classes == 3
+    assert datasets.shape("npz", path="~/own.npz") == (6, 2, 3)
+    assert datasets.files("npz", path="~/own.npz") == [tmp_path / "own.npz"]
+    assert datasets.files("mnist", folder="~")[0].parent == tmp_path
+    with pytest.raises(InfoplaneError, match=r"put the files .* into that folder") as raised:
+        datasets.load("mnist", folder="~")
+    assert str(raised.value).startswith(f"{tmp_path}/train-images")
+    with pytest.raises(InfoplaneError, match=r"~nobody-here/own.npz: the home folder"):
+        datasets.load("npz", path="~nobody-here/own.npz")
+    for bad in ("", "a\nb", "a\0b"):
+        with pytest.raises(InfoplaneError, match="is no path of a file"):
+            datasets.load("npz", path=bad)
+
+
+# What makes a study impossible or odd
+
+
+def _run(**changes) -> RunSettings:
+    split = Split(changes.pop("fraction", 0.5), 0, changes.pop("order", "ordered"), changes.pop("stratified", False))
+    values = {
+        "dataset": "npz", "dataset_options": (), "split": split, "hidden_layers": (3,), "activations": ("tanh",),
+        "batch_normalisation": False, "dropout": 0.0, "initialisation": Initialisation("he", None),
+        "optimiser": "adam", "learning_rate": 0.01, "momentum": 0.0, "batch_size": None, "l2": 0.0,
+        "weight_decay": 0.0, "penalised_layers": (1,), "epochs": 2, "recorded_epochs": RecordedEpochs("list"),
+        "record_gradients": False, "study_seed": 0,
+    }  # fmt: skip
+    return RunSettings(**{**values, **changes})
+
+
+_EIGHT = np.arange(16.0).reshape(8, 2)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "labels", "changes", "sentence"),
+    [
+        (_EIGHT, [1] * 8, {}, "all 8 labels are 1; a study needs at least two classes"),
+        (
+            _EIGHT,
+            [0, 0, 0, 0, 1, 1, 2, 2],
+            {},
+            "no training sample has the label 1, 2, which test samples have; .*stratif",
+        ),
+        (_EIGHT, [0, 1] * 4, {"fraction": 0.99}, "leaves no test samples"),
+        (_EIGHT * 0 + 5, [0, 1] * 4, {}, "all 8 inputs are equal, so that"),
+        (16777216 + np.arange(8)[:, None] / 9, [0, 1] * 4, {}, "those given differ, but are equal in float32"),
+        (_EIGHT, [0, 1] * 4, {"batch_normalisation": True, "batch_size": 1}, "found are batch_size 1 and 4 training"),
+        (_EIGHT[:2], [0, 0], {}, "all 2 labels are 0"),
+    ],
+)
+def test_a_study_that_is_impossible_is_refused(inputs, labels, changes, sentence):
+    with pytest.raises(InfoplaneError, match=sentence) as raised:
+        datasets.notes(Dataset("own", inputs, np.array(labels)), _run(**changes))
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "labels", "changes", "sentences"),
+    [
+        (_EIGHT, [0, 1] * 4, {}, []),
+        (_EIGHT, [0, 1] * 4, {"batch_size": 4}, []),
+        (_EIGHT, [0, 1] * 4, {"batch_size": 5}, ["batch_size is 5, and the training samples are 4"]),
+        (_EIGHT, [0, 1, 0, 1, 0, 0, 0, 0], {}, ["no test sample has the label 1; split.stratified: true"]),
+        (_EIGHT, [1, 2] * 4, {}, ["no sample has the label 0, for which the network has an output"]),
+        (
+            _EIGHT[[0, 1, 2, 3, 4, 5, 6, 6]],
+            [0, 1, 0, 1, 0, 1, 0, 0],
+            {},
+            [r"7 of 8 inputs are distinct, so that H\(X\) is 2.750 bits and not 3.000$"],
+        ),
+        (
+            _EIGHT[[0, 1, 2, 0, 0, 1, 6, 7]],
+            [0, 1, 0, 1, 1, 1, 0, 0],
+            {},
+            [
+                "5 of 8 inputs are distinct.*; of 4 test inputs 2 are training inputs, too",
+                "equal inputs have different",
+            ],
+        ),
+        # Integers beyond 2^24, of which every second one is no float32.
+        (2**24 + np.arange(8)[:, None], [0, 1] * 4, {}, ["5 of 8 inputs.*", "equal inputs", "3 fewer distinct inputs"]),
+        # One of them repeated in what was given, too: 7 distinct inputs of which 5 remain.
+        (2**24 + np.array([[0, 0, 1, 2, 3, 4, 6, 8]]).T, [0, 0, 0, 1, 1, 1, 0, 1], {}, ["5 of 8", "2 fewer distinct"]),
+        (
+            np.append(_EIGHT[:7], [[12, 13 + 1e-9]], axis=0),
+            [0, 1, 0, 1, 0, 1, 0, 0],
+            {},
+            ["7 of 8", "1 fewer distinct"],
+        ),
+        (_EIGHT / 7, [0, 1] * 4, {}, []),  # no float32 either, but all remain distinct
+    ],
+)
+def test_what_is_odd_is_noted(inputs, labels, changes, sentences):
+    found = datasets.notes(Dataset("own", inputs, np.array(labels)), _run(**changes))
+    assert len(found) == len(sentences), found
+    for note, sentence in zip(found, sentences, strict=True):
+        assert re.search(sentence, note), note
+        assert note.startswith("data set own: ")
+        assert "\n" not in note
+
+
+def test_notes_name_the_runs_that_they_concern(tmp_path):
+    path = str(tmp_path / "own.npz")
+    np.savez(path, inputs=_EIGHT, labels=np.array([0, 1] * 4))
+    own = _run(dataset_options=(("path", path),))
+    runs = {
+        "a": own,
+        "b": dataclasses.replace(own, batch_size=9),
+        "c": dataclasses.replace(own, batch_size=9, epochs=5),
+        "d": dataclasses.replace(own, dataset_options=(("path", "nowhere.npz"),)),
+        "e": _run(dataset="szt"),
+    }
+    batch, missing = datasets.notes_of_runs(runs)
+    assert batch.startswith("b, c: data set npz: batch_size is 9, and the training samples are 4")
+    assert missing.startswith("d: nowhere.npz: there is no such file")
+    with pytest.raises(InfoplaneError, match=r"^runs.d: nowhere.npz: there is no such file"):
+        datasets.check_planned(runs)
+    del runs["d"]
+    datasets.check_planned(runs)
+
+
+def test_planning_reads_neither_inputs_nor_what_takes_long(tmp_path):
+    # Inputs that cannot be read are the stage's to refuse; those of MNIST are not even looked for.
+    path = tmp_path / "own.npz"
+    np.savez(path, inputs=_EIGHT * np.nan, labels=np.array([0, 1] * 4))
+    own = _run(dataset_options=(("path", str(path)),))
+    datasets.check_planned({"own": own, "mnist": _run(dataset="mnist", dataset_options=(("folder", "nowhere"),))})
+    np.savez(path, inputs=_EIGHT, labels=np.zeros(8))
+    with pytest.raises(InfoplaneError, match=r"^runs.own: data set npz: all 8 labels are 0"):
+        datasets.check_planned({"own": own})

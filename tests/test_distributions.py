@@ -58,7 +58,7 @@ def dump(tmp_path, settings):
 
 def test_bins_are_those_of_the_estimators(dump, settings, tmp_path):
     path, activity = dump(0)
-    distributions(settings, ESTIMATORS, path, tmp_path / "table.parquet")
+    distributions(path, settings, ESTIMATORS, tmp_path / "table.parquet")
     table = storage.read_table(tmp_path / "table.parquet")
     assert table["estimator"].unique().tolist() == ["", "fixed", "ebab"]
     # The first seed that did not diverge, at the last epoch.
@@ -91,11 +91,11 @@ def test_bins_are_those_of_the_estimators(dump, settings, tmp_path):
 
 def test_a_run_in_which_all_seeds_diverged_has_no_rows_but_the_same_columns(dump, settings, tmp_path):
     path, _ = dump(0, 1, 2)
-    distributions(settings, ESTIMATORS, path, tmp_path / "none.parquet")
+    distributions(path, settings, ESTIMATORS, tmp_path / "none.parquet")
     none = storage.read_table(tmp_path / "none.parquet")
     path.unlink()
     path, _ = dump()
-    distributions(settings, ESTIMATORS, path, tmp_path / "some.parquet")
+    distributions(path, settings, ESTIMATORS, tmp_path / "some.parquet")
     some = storage.read_table(tmp_path / "some.parquet")
     assert len(none) == 0
     assert none.columns.tolist() == some.columns.tolist()
@@ -108,4 +108,4 @@ def test_a_run_in_which_all_seeds_diverged_has_no_rows_but_the_same_columns(dump
 def test_a_dump_of_other_settings_is_refused(dump, settings, tmp_path):
     path, _ = dump()
     with pytest.raises(storage.InfoplaneError, match="made with other settings of the run"):
-        distributions(dataclasses.replace(settings, l2=1.0), ESTIMATORS, path, tmp_path / "table.parquet")
+        distributions(path, dataclasses.replace(settings, l2=1.0), ESTIMATORS, tmp_path / "table.parquet")

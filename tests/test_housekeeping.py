@@ -31,6 +31,7 @@ def test_check_names_what_is_unused_made_with_other_versions_or_damaged(results)
     torch = housekeeping.importlib.metadata.version("torch")
     other = f"{results}: 1 files were made with torch 1.0.0; installed is {torch}"
     assert housekeeping.check(results, kept) == other
+    assert housekeeping.check(results, kept, ["a note", "and another"]).splitlines() == [other, "a note", "and another"]
     for name in ("weights/tanh/seeds_0-1.h5", "information/tanh/seeds_0-1/kde.parquet"):
         (results / name).parent.mkdir(parents=True, exist_ok=True)
         (results / name).write_text("half of it")

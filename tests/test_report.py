@@ -14,9 +14,9 @@ from PIL import Image
 
 from infoplane import configuration, storage
 from infoplane.errors import InfoplaneError
+from infoplane.escaping import restructured_text
 from infoplane.figures import FIGURES
 from infoplane.report import claims_page, front_page
-from infoplane.report.front_page import escaped
 from infoplane.stages import readme
 
 ROOT = Path(__file__).parents[1]
@@ -206,7 +206,24 @@ def test_the_front_page_counts_what_diverged_and_takes_names_as_they_are():
     assert "supported, \N{MINUS SIGN}0.25 [\N{MINUS SIGN}0.5, \N{MINUS SIGN}0.1] against 0" in words
     assert "b: not estimable" in words
     assert "KDE, noise 0.1 x largest |activity| *of* the `layer`_; upper and lower bounds" in words
-    assert escaped("[x]_") == r"\[x\]\_"
+    assert restructured_text("[x]_") == r"\[x\]\_"
+
+
+def test_the_front_page_lists_what_is_odd_about_the_data_once():
+    tables = study_of(1, {})
+    of_own = {"settings": json.dumps({"split": {"fraction": 0.8}}), "data_notes": ["x_ is *odd*", "few samples"]}
+    sources = {
+        "a/ebab": {**of_own, "run": "a_"},
+        "a/kde": {**of_own, "run": "a_"},
+        "b/ebab": {**of_own, "run": "b", "data_notes": ["few samples"]},
+        "c/ebab": {**of_own, "run": "c", "data_notes": []},
+    }
+    text = front_page("s", *tables.values(), {"sources": sources})
+    body = publish_parts(text, writer="html", settings_overrides={"halt_level": 2})["html_body"]
+    words = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", body))
+    assert "Notes on the data a_: x_ is *odd*. a_, b: few samples. Estimators" in words
+    del of_own["data_notes"]
+    assert "Notes" not in front_page("s", *tables.values(), {"sources": {"a": {**of_own, "run": "a"}}})
 
 
 def test_the_page_of_claims_shows_intervals_and_takes_texts_as_they_are():

@@ -87,13 +87,13 @@ class Study:
         }
         self.settings = RunSettings(**{**values, **changes})
         self.weights, self.dump, self.layers = (folder / name for name in ("w.h5", "a.h5", "layers.parquet"))
-        train("run", self.settings, Block(2, 4), "cpu", self.weights)
-        activations(self.settings, "cpu", self.weights, self.dump, self.layers)
+        train("run", Block(2, 4), self.settings, self.weights, "cpu")
+        activations(self.weights, self.settings, self.dump, self.layers, "cpu")
 
     def table(self, name: str) -> Any:
         method, settings = complete(name)
         path = self.folder / f"{name}.parquet"
-        information(self.settings, name, EstimatorSettings(method, settings), "cpu", self.dump, path)
+        information(self.dump, self.settings, name, EstimatorSettings(method, settings), path, "cpu")
         return storage.read_table(path)
 
     def activity(self, seed: int) -> dict[int, np.ndarray]:

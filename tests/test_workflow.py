@@ -1,5 +1,6 @@
 """The smoke study, run by Snakemake from start to end: what comes out, and what a change makes run again."""
 
+import ast
 import copy
 import dataclasses
 import json
@@ -277,6 +278,67 @@ def test_an_edit_of_the_code_reruns_exactly_what_uses_it(smoke_code, module, old
     assert set(planned) - set(jobs) | {"figure"} == others | {"figure"}
 
 
+def with_statement(path: Path, function: str) -> None:
+    """Put a statement before the first of a function, after its docstring."""
+    text = path.read_text()
+    [found] = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef) and node.name == function]
+    first = next(node for node in found.body if not isinstance(getattr(node, "value", None), ast.Constant))
+    lines = text.splitlines(keepends=True)
+    lines.insert(first.lineno - 1, f"{' ' * first.col_offset}print()\n")
+    path.write_text("".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "reruns"),
+    [
+        ("statistics/compression.py", "compression", {"compression", "correlation", "effects", "claims", "figure"}),
+        ("statistics/correlation.py", "within_run", {"correlation", "figure"}),
+        ("statistics/sums.py", "correlations", {"correlation", "claims", "overview"}),
+        ("statistics/resampling.py", "holm", {"correlation", "effects", "claims", "overview"}),
+        ("statistics/effects.py", "cliffs_delta", {"effects"}),
+        ("statistics/phases.py", "of_mean_trajectories", {"phases", "claims"}),
+        ("statistics/pooled.py", "pooled_correlations", {"claims", "overview"}),
+        ("statistics/seeds.py", "components", {"variance_components", "claims", "overview"}),
+        ("statistics/seeds.py", "seeds_needed", {"seeds_needed"}),
+        ("statistics/summary.py", "compression_summary", {"compression_summary", "overview"}),
+        ("statistics/claim_parts.py", "_c2", {"claims", "overview"}),
+        ("statistics/claims.py", "combined", {"claims", "overview"}),
+        ("statistics/series.py", "mean_over_layers", {"claims", "overview"}),
+        ("report/claims_page.py", "claims_page", {"overview"}),
+        ("report/front_page.py", "front_page", {"overview"}),
+    ],
+)
+def test_an_edit_of_the_statistics_reruns_its_table_and_what_follows(smoke_code, module, function, reruns):
+    with_statement(smoke_code.folder / "src/infoplane" / module, function)
+    planned = set(smoke_code.planned("--configfile", SMOKE))
+    assert planned >= reruns
+    assert not planned & {"train", "activations", "information"}
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new"),
+    [
+        ("src/infoplane/training/block.py", "inputs must be finite numbers", "no input may be NaN"),
+        ("src/infoplane/stages/train.py", 'Progress(f"train', 'Progress(f"training of'),
+        ("src/infoplane/activation_functions.py", 'label="ReLU"', 'label="Relu"'),
+        ("src/infoplane/stages/train.py", "training_part", "first_part"),
+        ("src/infoplane/training/optimisers.py", "moved to", "src/infoplane/training/descent.py"),
+        ("src/infoplane/datasets/split.py", "settings: Split", "settings: object"),
+        ("workflow/rules/train.smk", "--device {resources", " --device {resources"),
+    ],
+)
+def test_an_edit_that_changes_no_number_trains_nothing(smoke_code, path, old, new):
+    file = smoke_code.folder / path
+    if old == "moved to":
+        file.rename(smoke_code.folder / new)
+        for other in (smoke_code.folder / "src").rglob("*.py"):
+            other.write_text(other.read_text().replace(f"training.{file.stem}", f"training.{Path(new).stem}"))
+    else:
+        assert old in file.read_text()
+        file.write_text(file.read_text().replace(old, new))
+    assert not set(smoke_code.planned("--configfile", SMOKE)) & {"train", "activations", "information"}
+
+
 def test_an_edit_that_is_undone_reruns_nothing(smoke_code):
     path = smoke_code.folder / "src/infoplane/stages/train.py"
     text = path.read_text()
@@ -390,6 +452,47 @@ def test_a_changed_configuration_that_is_wrong_touches_nothing(smoke, results):
     assert "infoplane: smoke.yaml: seeds is 0; it must be a whole number of at least 1" in done.stderr
     assert "Traceback" not in done.stderr
     assert before == {path: path.stat().st_mtime_ns for path in results.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "labels", "said"),
+    [
+        ((40, 3), "one", "runs.own: data set npz: all 40 labels are 0; a study needs at least two classes"),
+        ((40, 3), "sorted", "runs.own: data set npz: no training sample has the label 1, which test samples have"),
+        ((0, 3), "sorted", "runs.own: own.npz: inputs have the shape (0, 3)"),
+        ((40, 3, 2), "sorted", "runs.own: own.npz: inputs have the shape (40, 3, 2)"),
+        (None, "", "runs.own: own.npz: there is no such file"),
+    ],
+)
+def test_data_that_make_a_study_impossible_are_refused_when_it_is_planned(checkout, tmp_path, inputs, labels, said):
+    if inputs:
+        of_class = np.arange(inputs[0]) >= 20 if labels == "sorted" else np.zeros(inputs[0])
+        np.savez(tmp_path / "own.npz", inputs=np.random.default_rng(0).normal(size=inputs), labels=of_class)
+    run = {"dataset": "npz", "dataset_options": {"path": "own.npz"}, "split": {"order": "ordered", "fraction": 0.5}}
+    config = {"study": "bad", "runs": {"tanh": {}, "own": run}, "estimators": {"ebab": {"method": "ebab"}}}
+    (tmp_path / "bad.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    done = checkout.snakemake("--dry-run", "--configfile", "bad.yaml")
+    assert done.returncode == 1
+    assert f"infoplane: bad.yaml: {said}" in done.stderr
+    assert "Traceback" not in done.stderr
+    if inputs and labels == "one":
+        # A run that is trained is not looked at again: its figures can be drawn without the data.
+        for run in ("tanh", "own"):
+            weights = tmp_path / f"results/bad/weights/{run}/seeds_0-9.h5"
+            weights.parent.mkdir(parents=True)
+            weights.write_bytes(b"")
+        assert checkout.snakemake("--dry-run", "--configfile", "bad.yaml").returncode == 0
+
+
+def test_what_is_odd_about_a_data_set_is_said_by_check(checkout, tmp_path):
+    inputs = np.random.default_rng(0).normal(size=(40, 3))
+    np.savez(tmp_path / "own.npz", inputs=inputs, labels=np.arange(40) >= 20)
+    run = {"dataset": "npz", "dataset_options": {"path": "own.npz"}, "split": {"order": "ordered", "fraction": 0.8}}
+    config = {"study": "odd", "runs": {"own": run}, "estimators": {"ebab": {"method": "ebab"}}}
+    (tmp_path / "odd.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    listed = checkout.snakemake("check", "--configfile", "odd.yaml").stdout.splitlines()
+    assert "own: data set npz: no test sample has the label 0; split.stratified: true gives both parts all" in listed[1]
+    assert "own: data set npz: batch_size is 512, and the training samples are 32" in listed[2]
 
 
 def test_a_seed_gives_the_same_bits_alone_as_in_its_block(smoke, study, results, infoplane, tmp_path):
@@ -548,6 +651,8 @@ def test_other_data_sets_networks_and_a_diverging_run_go_through_every_stage(che
     assert (binned["i_tx"].dropna() <= binned.loc[binned["i_tx"].notna(), "h_x"] + 1e-9).all()
     assert information.loc[information["estimator"] == "ebab", "i_ty_shuffled"].notna().any()
     assert information.loc[information["run"] == "digits", "layer"].max() == 3
+    front = (tmp_path / "results/others/report/front_page.rst").read_text()
+    assert "- own: data set npz\\: 9 of 200 inputs are distinct, so that H(X) is 3." in front
     # The diverged networks are there, say since when, and have no numbers from then on.
     training = storage.read_table(tmp_path / "results/others/tables/training.parquet")
     wild = training[training["run"] == "wild"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -39,7 +39,6 @@ class ActivationFunction:
     """
 
     name: str
-    label: str
     function: Callable[..., Tensor]
     derivative: Callable[..., Tensor] | None = None
     from_result: bool = False
@@ -47,6 +46,7 @@ class ActivationFunction:
     function_range: tuple[float, float] | None = None
     gain: float = 2.0
     trained_slope: bool = False
+    label: str = field(kw_only=True)
 
 
 INITIAL_SLOPE = 0.25
@@ -158,68 +158,65 @@ def _prelu_derivative(gradient: Tensor, x: Tensor, y: Tensor, out: Tensor, slope
 _ENTRIES = (
     ActivationFunction(
         "tanh",
-        "tanh",
         _tanh,
         _backward("tanh_backward", of_result=True),
+        label="tanh",
         from_result=True,
         function_range=(-1.0, 1.0),
         gain=1.0,
     ),
     ActivationFunction(
         "sigmoid",
-        "sigmoid",
         _elementwise("sigmoid"),
         _backward("sigmoid_backward", of_result=True),
+        label="sigmoid",
         from_result=True,
         function_range=(0.0, 1.0),
     ),
     ActivationFunction(
         "hard_tanh",
-        "hard tanh",
         _elementwise("hardtanh", -1.0, 1.0),
         _backward("hardtanh_backward", -1.0, 1.0),
+        label="hard tanh",
         function_range=(-1.0, 1.0),
     ),
     ActivationFunction(
         "relu",
-        "ReLU",
         _elementwise("clamp_min", 0.0),
         _backward("threshold_backward", 0.0, of_result=True),
+        label="ReLU",
         from_result=True,
         lower_bound=0.0,
     ),
     ActivationFunction(
         "leaky_relu",
-        "leaky ReLU",
         _elementwise("leaky_relu", _LEAK),
         _backward("leaky_relu_backward", _LEAK, False),
+        label="leaky ReLU",
     ),
-    ActivationFunction("prelu", "PReLU", _prelu, _prelu_derivative, trained_slope=True),
-    ActivationFunction("abs", "|x|", _elementwise("abs"), _abs_derivative, lower_bound=0.0, gain=1.0),
-    ActivationFunction("elu", "ELU", _elementwise("elu", 1.0, 1.0, 1.0), _elu_backward(1.0, 1.0), from_result=True),
+    ActivationFunction("prelu", _prelu, _prelu_derivative, label="PReLU", trained_slope=True),
+    ActivationFunction("abs", _elementwise("abs"), _abs_derivative, label="|x|", lower_bound=0.0, gain=1.0),
+    ActivationFunction(
+        "elu", _elementwise("elu", 1.0, 1.0, 1.0), _elu_backward(1.0, 1.0), label="ELU", from_result=True
+    ),
     ActivationFunction(
         "selu",
-        "SELU",
         _elementwise("elu", _SELU_ALPHA, _SELU_SCALE, 1.0),
         _elu_backward(_SELU_ALPHA, _SELU_SCALE),
+        label="SELU",
         from_result=True,
     ),
     ActivationFunction(
         "softplus",
-        "softplus",
         _elementwise("softplus", 1, 20),
         _softplus_derivative,
+        label="softplus",
         lower_bound=0.0,
     ),
-    ActivationFunction(
-        "centered_softplus",
-        "centered softplus",
-        _centered_softplus,
-        _softplus_derivative,
-    ),
-    ActivationFunction("swish", "Swish", _elementwise("silu"), _backward("silu_backward")),
-    ActivationFunction("gelu", "GELU", _gelu, _backward("gelu_backward")),
-    ActivationFunction("linear", "linear", _linear, _linear_derivative),
+    ActivationFunction("centered_softplus", _centered_softplus, _softplus_derivative, label="centered softplus"),
+    ActivationFunction("swish", _elementwise("silu"), _backward("silu_backward"), label="Swish"),
+    ActivationFunction("gelu", _gelu, _backward("gelu_backward"), label="GELU"),
+    ActivationFunction("linear", _linear, _linear_derivative, label="linear"),
 )
 
 ACTIVATION_FUNCTIONS: Mapping[str, ActivationFunction] = MappingProxyType({entry.name: entry for entry in _ENTRIES})

@@ -1,44 +1,54 @@
-"""The digest of exactly the code that a stage uses, so that Snakemake reruns a stage when, and only when, it changes.
+"""The digest of the code that a stage uses, so that Snakemake reruns a stage when an edit may change its numbers.
 
-Snakemake compares a rule's parameters with those of the last run, but sees no edit inside an imported package. So
-each rule has the digest of its stage as a parameter. From the stage's function we follow names through the package,
-definition by definition, without importing anything: what is never reached does not count, and neither do comments,
-docstrings, formatting and annotations. What the package finds by name at run time (a data set, an estimator, a
-figure, the entry of an activation function) is not reached by following names; the caller names it.
+Snakemake compares a rule's parameters with those of the last run, but sees no edit inside an imported package. So each
+rule has the digest of its stage as a parameter. From the stage's function we follow names from definition to
+definition, without importing anything; what else stands at the top of a module counts for all that it defines. What the
+package finds by name at run time (a data set, an estimator, a figure) is named by the caller. docs/reruns.md says what
+follows from this, and tests/test_code.py traces every stage and holds what ran against what was reached.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+
+from infoplane.plain_code import plain
 
 PACKAGE = "infoplane"
-# They shape messages or choose between equal devices: a new version of the package reruns nothing by itself.
-_WITHOUT_RESULTS = frozenset(f"{PACKAGE}.{name}" for name in ("devices", "errors", "progress", "provenance"))
+MESSAGES = frozenset(
+    f"{PACKAGE}.{name}" for name in ("__main__", "datasets.suitability", "devices", "errors", "progress", "provenance")
+)
+"""Modules that speak to people, or choose between equal devices: what they do changes no number."""
+# The table of which a run uses only some entries.
+_TABLE = (f"{PACKAGE}.activation_functions", "_ENTRIES")
+_REST = ""  # stands for the statements at the top of a module that do more than define a name
+_TYPE = ":"  # how a definition is spelled that only an annotation names: its methods may be called
 
-
-@dataclass(slots=True)
-class _Module:
-    """The definitions at the top of a module, and where its imported names come from."""
-
-    definitions: dict[str, list[ast.stmt]] = field(default_factory=dict)
-    # local name -> (module, name in it); the name is "" for a module imported as such
-    imports: dict[str, tuple[str, str]] = field(default_factory=dict)
+Place = tuple[str, str]  # a module and a name in it
+Uses = frozenset[tuple[str, Place]]  # how a definition spells a name, and the definition that it stands for
 
 
 def digest(roots: Collection[str], *, source: Path, entries: Collection[str] = ()) -> str:
-    """SHA-256, in hexadecimal, of the definitions that are reached from `roots`, such as "infoplane.cli:main".
+    """SHA-256, in hexadecimal, of all that is reached from `roots`, such as "infoplane.stages.train:train".
 
-    `source` is the folder that holds the package. With `entries`, of every tuple of calls at the top of a module
-    whose first argument is a name (a table, as of the activation functions) only the entries of those names count.
-    Raises KeyError if a root does not exist.
+    `source` is the folder that holds the package. With `entries`, of the activation functions only these count, and
+    without their labels. Raises KeyError if a root does not exist.
     """
-    return _digest(tuple(sorted(roots)), source, frozenset(entries))
+    code = reached(roots, source=source, entries=entries)
+    # A definition is its text and what its names stand for, wherever that is. The second round tells definitions apart
+    # that have the same text and use others.
+    known = {place: _hash(text) for place, (text, _) in code.items()}
+    for _ in range(2):
+        known = {
+            place: _hash(
+                "\n".join([text, *sorted(f"{name} {known[at]}" for name, at in uses if at in known and name != _TYPE)])
+            )
+            for place, (text, uses) in code.items()
+        }
+    return _hash("\n".join(sorted(known.values())))
 
 
 def digest_of_files(paths: Iterable[Path]) -> str:
@@ -46,150 +56,125 @@ def digest_of_files(paths: Iterable[Path]) -> str:
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in paths)).hexdigest()
 
 
-@cache
-def _digest(roots: tuple[str, ...], source: Path, entries: frozenset[str]) -> str:
-    code = hashlib.sha256()
-    for module, name in sorted(_reached(roots, source, entries)):
-        for statement in _read(source, module).definitions[name]:
-            code.update(f"{module}:{name}\n{_text(_selected(statement, entries))}\n".encode())
-    return code.hexdigest()
-
-
-def _reached(roots: tuple[str, ...], source: Path, entries: frozenset[str]) -> frozenset[tuple[str, str]]:
-    reached: set[tuple[str, str]] = set()
-    waiting = [(module, name) for module, _, name in (root.partition(":") for root in roots)]
+def reached(roots: Collection[str], *, source: Path, entries: Collection[str] = ()) -> dict[Place, tuple[str, Uses]]:
+    """The definitions that count, with their text and the names that they use. Arguments and errors as of `digest`."""
+    waiting = [(module, name) for module, _, name in (root.partition(":") for root in sorted(roots))]
     for module, name in waiting:
-        if name not in _read(source, module).definitions:
+        if name not in _Module.read(source, module).definitions:
             raise KeyError(f"{module} defines no {name}")
+    code: dict[Place, tuple[str, Uses]] = {}
     while waiting:
-        module, name = waiting.pop()
-        if module in _WITHOUT_RESULTS or (module, name) in reached:
-            continue
-        content = _read(source, module)
-        if name in content.definitions:
-            reached.add((module, name))
-            for statement in content.definitions[name]:
-                waiting += _used(_selected(statement, entries), module, source)
-        elif name in content.imports:  # a name that is handed on, as in a package's __init__
-            waiting.append(content.imports[name])
-    return frozenset(reached)
+        place = waiting.pop()
+        if place not in code and place[0] not in MESSAGES:
+            code[place] = _content(place, source, tuple(sorted(entries)) if place == _TABLE else ())
+            waiting += [used for _, used in code[place][1]]
+    return code
 
 
-# Nodes are compared by identity, so that each statement of a module, which is read once, is looked at once.
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 @cache
-def _used(statement: ast.stmt, module: str, source: Path) -> frozenset[tuple[str, str]]:
-    """The definitions of the package that a statement speaks of."""
-    content = _read(source, module)
-    imports = {**content.imports, **_imports(statement, source)}
-    used = set()
-    for node in ast.walk(statement):
+def _content(place: Place, source: Path, entries: tuple[str, ...]) -> tuple[str, Uses]:
+    if place[0].split(".")[0] != PACKAGE:
+        return ":".join(place), frozenset()
+    module = _Module.read(source, place[0])
+    written = module.definitions.get(place[1], [])
+    statements = [plain(statement, entries) for statement in written]
+    uses = {use for statement in statements for use in module.uses(statement)} | {(_REST, (place[0], _REST))}
+    types = (at for statement in written for note in _annotations(statement) for _, at in module.uses(note))
+    uses |= {(_TYPE, at) for at in types if at[0].split(".")[0] == PACKAGE}
+    return "\n".join(map(ast.unparse, statements)), frozenset(uses)
+
+
+class _Module:
+    """What a module defines at its top, and what it imports of the package, wherever it does."""
+
+    def __init__(self, source: Path, name: str) -> None:
+        self._source, self._name = source, name
+        base = source.joinpath(*name.split("."))
+        path = next((path for path in (base / "__init__.py", base.with_suffix(".py")) if path.is_file()), None)
+        self.exists = path is not None
+        self.definitions: dict[str, list[ast.stmt]] = {}
+        self._imports: dict[str, list[tuple[str, str | None]]] = {}  # of a name the modules and, if any, names in them
+        for statement in ast.parse(path.read_text(encoding="utf-8")).body if path else []:
+            for defined in _defined(statement):
+                self.definitions.setdefault(defined, []).append(statement)
+            for node in ast.walk(statement):
+                self._add_import(node)
+
+    @classmethod
+    @cache
+    def read(cls, source: Path, name: str) -> _Module:
+        return cls(source, name)
+
+    def _add_import(self, node: ast.AST) -> None:
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                self._imports.setdefault(alias.asname or alias.name, []).append((str(node.module), alias.name))
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                module = alias.name if alias.asname else alias.name.split(".")[0]
+                self._imports.setdefault(alias.asname or module, []).append((module, None))
+
+    def targets(self, name: str) -> Iterator[tuple[str, str | None]]:
+        """What a name in this module stands for: definitions, or modules of the package and None."""
+        if name in self.definitions:
+            yield self._name, name
+        for module, inner in self._imports.get(name, []):
+            if module.split(".")[0] != PACKAGE:
+                yield module, inner or _REST  # another library's
+            elif inner is None:
+                yield module, None
+            elif (module, inner) != (self._name, name):
+                yield from _Module.read(self._source, module).targets(inner)
+        # A function that a package hands on hides the module that bears its name.
+        hidden = [at for at in self._imports.get(name, []) if at != (self._name, name)]
+        inside = f"{self._name}.{name}"
+        if not hidden and name not in self.definitions and _Module.read(self._source, inside).exists:
+            yield inside, None
+
+    def _found(self, node: ast.AST) -> list[tuple[str, str | None]]:
         if isinstance(node, ast.Name):
-            if node.id in content.definitions:
-                used.add((module, node.id))
-            elif node.id in imports and imports[node.id][1]:
-                used.add(imports[node.id])
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            target, name = imports.get(node.value.id, ("", ""))
-            if target and not name:
-                used.add((target, node.attr))
-    return frozenset(used)
+            return list(self.targets(node.id))
+        if isinstance(node, ast.Attribute):
+            modules = [module for module, inner in self._found(node.value) if inner is None]
+            return [at for module in modules for at in _Module.read(self._source, module).targets(node.attr)]
+        return []
+
+    def uses(self, node: ast.AST) -> Iterator[tuple[str, Place]]:
+        """The names in a statement that stand for definitions; a module by itself stands for all of its own."""
+        found = self._found(node)
+        for module, name in found:
+            names = _Module.read(self._source, module).definitions if name is None else [name]
+            yield from ((ast.unparse(node), (module, each)) for each in names)
+        if not (found and isinstance(node, ast.Attribute)):  # else the module that it was found in is not used as such
+            for child in ast.iter_child_nodes(node):
+                yield from self.uses(child)
 
 
-@cache
-def _read(source: Path, module: str) -> _Module:
-    content = _Module()
-    path = _path(source, module)
-    if path is None:
-        return content
-    for statement in ast.parse(path.read_text(encoding="utf-8")).body:
-        content.imports.update(_imports(statement, source))
-        for name in _defined(statement):
-            content.definitions.setdefault(name, []).append(statement)
-    return content
-
-
-def _path(source: Path, module: str) -> Path | None:
-    base = source.joinpath(*module.split("."))
-    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
+def _annotations(statement: ast.stmt) -> Iterator[ast.expr]:
+    for node in ast.walk(statement):
+        found = node.returns if isinstance(node, ast.FunctionDef) else getattr(node, "annotation", None)
+        if found is not None:
+            yield found
 
 
 def _defined(statement: ast.stmt) -> list[str]:
+    """The names that a statement at the top of a module defines, and `_REST` if it does more than that."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [statement.name]
     match statement:
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            return [name]
-        case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
-            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-            return [node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)]
-        case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+        case (
+            ast.Import() | ast.ImportFrom() | ast.Expr(value=ast.Constant()) | ast.If(test=ast.Name(id="TYPE_CHECKING"))
+        ):
             return []
-        case ast.If() | ast.Try() | ast.With() | ast.For():
-            return [name for inner in ast.walk(statement) if isinstance(inner, ast.Assign) for name in _defined(inner)]
-        case _:
-            return []
-
-
-def _imports(statement: ast.stmt, source: Path) -> dict[str, tuple[str, str]]:
-    """Local name -> definition, of every import of the package within a statement."""
-    if isinstance(statement, ast.If) and isinstance(statement.test, ast.Name) and statement.test.id == "TYPE_CHECKING":
-        return {}
-    found = {}
-    for node in ast.walk(statement):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == PACKAGE:
-            for alias in node.names:
-                inner = f"{node.module}.{alias.name}"
-                is_module = _path(source, inner) is not None
-                found[alias.asname or alias.name] = (inner, "") if is_module else (node.module, alias.name)
-        elif isinstance(node, ast.Import):
-            for alias in node.names:
-                if alias.name.split(".")[0] == PACKAGE and (alias.asname or alias.name == PACKAGE):
-                    found[alias.asname or alias.name] = (alias.name, "")
-    return found
-
-
-def _selected(statement: ast.stmt, entries: frozenset[str]) -> ast.stmt:
-    """The statement with only the chosen entries, where it is a table."""
-    value = getattr(statement, "value", None)
-    if not entries or not isinstance(value, ast.Tuple | ast.List) or not value.elts:
-        return statement
-    names = [_entry_name(element) for element in value.elts]
-    if None in names:
-        return statement
-    return ast.Expr(ast.Tuple([element for element, name in zip(value.elts, names, strict=True) if name in entries]))
-
-
-def _entry_name(element: ast.expr) -> str | None:
-    if not isinstance(element, ast.Call):
-        return None
-    named = [keyword.value for keyword in element.keywords if keyword.arg == "name"]
-    match [*named, *element.args[:1]]:
-        case [ast.Constant(value=str(name)), *_]:
-            return name
-        case _:
-            return None
-
-
-@cache
-def _text(statement: ast.stmt) -> str:
-    """The statement without comments, docstrings, formatting and annotations."""
-    before: list[tuple[ast.AST, str, Any]] = []
-
-    def replace(node: ast.AST, part: str, value: Any) -> None:
-        before.append((node, part, getattr(node, part)))
-        setattr(node, part, value)
-
-    for node in ast.walk(statement):
-        match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                replace(node, "body", [inner for inner in node.body if not _is_text(inner)] or [ast.Pass()])
-                if not isinstance(node, ast.ClassDef):
-                    replace(node, "returns", None)
-            case ast.arg():
-                replace(node, "annotation", None)
-    text = ast.unparse(statement)
-    for node, part, value in before:
-        setattr(node, part, value)
-    return text
-
-
-def _is_text(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    nodes = list(ast.walk(statement))
+    names = [node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+    names += [node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    within = any(isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store) for node in nodes)
+    return [
+        *names,
+        *([_REST] if within or not isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign) else []),
+    ]

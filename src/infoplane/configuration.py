@@ -5,6 +5,7 @@ Nothing here imports torch, pandas or matplotlib: Snakemake reads it each time i
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import re
@@ -61,15 +62,112 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_yaml(path: Path) -> Any:
-    """The content of a YAML file. Raises InfoplaneError if it is not there or not YAML."""
+    """The content of a YAML file. Raises InfoplaneError if it is not there, not YAML, or has a key twice."""
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        loader = _Loader(path.read_text(encoding="utf-8"))
+        try:
+            node = loader.get_single_node()
+            _refuse_repeated_keys(node, path.name)
+            return None if node is None else loader.construct_document(node)
+        finally:
+            loader.dispose()
     except OSError as error:
         raise InfoplaneError(f"{path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
         place = getattr(error, "problem_mark", None)
         where = f" (line {place.line + 1}, column {place.column + 1})" if place else ""
         raise InfoplaneError(f"{path}: this is not YAML{where}") from error
+
+
+def refuse_repeated_keys(path: Path) -> None:
+    """Raise InfoplaneError, with both lines, if a section of a YAML or JSON file has the same key twice.
+
+    Its readers keep the last of them without a word, so that a run would vanish. What else may be wrong with the file
+    is for them to say.
+    """
+    with contextlib.suppress(OSError, yaml.YAMLError, ValueError, RecursionError):
+        _refuse_repeated_keys(yaml.compose(path.read_text(encoding="utf-8"), _Loader), path.name)
+
+
+def _refuse_repeated_keys(document: yaml.Node | None, source: str) -> None:
+    waiting: list[tuple[str, yaml.Node | None]] = [("", document)]
+    met = set()
+    while waiting:
+        where, node = waiting.pop()
+        # An alias leads to a node that was met at its anchor.
+        if id(node) in met:
+            continue
+        met.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            waiting += reversed([(f"{where}{place}.", entry) for place, entry in enumerate(node.value)])
+        elif isinstance(node, yaml.MappingNode):
+            lines: dict[tuple[str, str], int] = {}
+            waiting += reversed([(f"{where}{key.value}.", value) for key, value in node.value])
+            for key, _ in node.value:
+                # The merge key << is no key of the section, and may stand there more than once.
+                if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+                    continue
+                line, name = key.start_mark.line + 1, (key.tag, key.value)
+                if name in lines:
+                    full = f"{where}{key.value}"
+                    raise InfoplaneError(
+                        f"{source}: {full if full.isprintable() else _shown(full)} is given twice, in lines "
+                        f"{lines[name]} and {line}; one of them must go or have another name"
+                    )
+                lines[name] = line
+
+
+def with_texts_read(config: Mapping[str, Any], given: Mapping[str, Any], schema_path: Path) -> dict[str, Any]:
+    """The configuration with numbers, true, false and null where the command line gave texts that mean them.
+
+    `given` is what came from the command line, and stands in `config` already. Snakemake hands nested values over as
+    text: the epochs of `--config 'defaults={epochs: 10}'` are "10". A text stays one where the schema takes texts
+    alone, and what came from files stays as YAML read it.
+    """
+    schema = read_yaml(schema_path)
+    merged: dict[str, Any] = _laid_over(config, _texts_read(given, schema, schema))
+    return merged
+
+
+def _laid_over(base: Any, changes: Any) -> Any:
+    if not isinstance(changes, Mapping) or not isinstance(base, Mapping):
+        return changes
+    return {**base, **{key: _laid_over(base.get(key), value) for key, value in changes.items()}}
+
+
+def _texts_read(value: Any, schema: Schema, root: Schema) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _texts_read(part, _part(schema, root, key), root) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_texts_read(part, _part(schema, root, None), root) for part in value]
+    if not isinstance(value, str):
+        return value
+    meant = _meant(value)
+    checker = _Validator({**schema, "$defs": root["$defs"]})
+    return value if checker.is_valid(value) and not checker.is_valid(meant) else meant
+
+
+def _meant(text: str) -> Any:
+    """What a text means as a value that is not nested, for which Snakemake reads numbers itself."""
+    words = {"true": True, "false": False, "null": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    for read in (int, float):
+        with contextlib.suppress(ValueError):
+            return read(text)
+    return text
+
+
+def _part(schema: Schema, root: Schema, key: str | None) -> Schema:
+    """The schema of a key, or with None that of a list's entries; empty, which takes all, where there is none."""
+    schema = _resolved(schema, root)
+    for alternative in schema.get("anyOf", schema.get("oneOf", [schema])):
+        names = _resolved(alternative, root)
+        properties = names.get("properties", {})
+        part = names.get("items") if key is None else properties.get(key, names.get("additionalProperties"))
+        if isinstance(part, Mapping):
+            return _resolved(part, root)
+    return {}
 
 
 def load(config: Mapping[str, Any], schema_path: Path, source: str = "config.yaml") -> Study:
@@ -146,7 +244,12 @@ def _expand(config: Mapping[str, Any]) -> Study:
 
 def _run(values: Mapping[str, Any], where: str) -> RunSettings:
     try:
-        datasets.check_options(values["dataset"], values["dataset_options"])
+        for path in datasets.files(values["dataset"], **values["dataset_options"]):
+            if re.search("[{}<>]", str(path)):
+                raise InfoplaneError(
+                    f"the path {path} has braces or angle brackets, which Snakemake takes for wildcards; rename the "
+                    "file, or make a link to it under another name"
+                )
     except InfoplaneError as error:
         raise InfoplaneError(f"{where}.dataset: {error}") from None
     hidden = tuple(int(units) for units in values["hidden_layers"])
@@ -162,6 +265,10 @@ def _run(values: Mapping[str, Any], where: str) -> RunSettings:
             raise InfoplaneError(
                 f"{where}.activation is {_shown(name)}; " + _allowed(name, activation_functions.ACTIVATION_FUNCTIONS)
             )
+    if values["batch_normalisation"] and values["batch_size"] == 1:
+        raise InfoplaneError(
+            f"{where}.batch_size is 1, and one sample has no variance; with batch_normalisation it must be at least 2"
+        )
     penalised = values["penalised_layers"]
     if penalised == "hidden":
         penalised = range(1, len(hidden) + 1)
@@ -377,7 +484,11 @@ def _sentence(error: ValidationError, root: Schema, where: str) -> str:
         return f"{key} has the name {_shown(found)}; it must be {_wanted(broken, root)}"
     hint = ""
     if isinstance(found, str) and _is_number(found) and "number" in _wanted(broken, root):
-        hint = f" (YAML reads {found} as text: write {float(found)!r} or {_with_point(found)})"
+        hint = (
+            f" (in quotes it is text: write {found})"
+            if _is_number_in_yaml(found)
+            else f" (YAML reads {found} as text: write {float(found)!r} or {_with_point(found)})"
+        )
     return f"{key or 'the configuration'} is {_shown(found)}; it must be {_wanted(broken, root)}{hint}"
 
 
@@ -455,6 +566,12 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _is_number_in_yaml(text: str) -> bool:
+    """Whether a file has a number there, unless it puts it in quotes."""
+    tag = yaml.resolver.Resolver().resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+    return tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
 def _with_point(text: str) -> str:

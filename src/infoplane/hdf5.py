@@ -31,6 +31,7 @@ _LAYOUTS = {
         "layer#/activity": ("seed", "epoch", "sample", "unit of layer #"),
         "layer#/minimum": ("seed", "epoch"),
         "layer#/maximum": ("seed", "epoch"),
+        "layer#/varying_units": ("seed", "epoch"),
     },
 }
 # Data sets of any name that a file of the kind may have beside these.

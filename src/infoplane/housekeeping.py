@@ -69,14 +69,15 @@ def _other_versions(provenance: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             yield library, version
 
 
-def check(results: Path, needed: Iterable[str | Path]) -> str:
-    """What a person should know of the study's folder, a line for each thing."""
+def check(results: Path, needed: Iterable[str | Path], notes: Iterable[str] = ()) -> str:
+    """What a person should know of the study's folder, a line for each thing, and the notes on its data sets."""
     left = unused(results, needed)
     lines = [f"{path}: the study no longer uses this file" for path in left]
     lines += made_with(results)
     if left:
         lines.append(f"files that are no longer used: {len(left)}; `snakemake --cores 1 clean` removes them")
-    return "\n".join(lines) or f"{results}: every file is used and was made with the installed libraries"
+    lines = lines or [f"{results}: every file is used and was made with the installed libraries"]
+    return "\n".join([*lines, *notes])
 
 
 def say(text: str, logs: Iterable[str]) -> None:

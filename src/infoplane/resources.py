@@ -122,7 +122,8 @@ def training(settings: RunSettings, seeds: int, *, threads: int = 1, gpus: int =
     than one core, but for a millisecond per mini-batch.
     """
     size = _sizes(settings)
-    batch = min(settings.batch_size or size.samples, size.samples)
+    batches = settings.batches(size.samples)
+    batch = max(batches)
     at_once = min(seeds, _SEEDS_AT_ONCE * threads)
     # Per sample: the inputs, each layer's activity and its gradient, and three buffers that layers share.
     buffers_mb = (
@@ -132,7 +133,7 @@ def training(settings: RunSettings, seeds: int, *, threads: int = 1, gpus: int =
     seconds_per_sample = 5e-9 * size.units + 1.5e-10 * size.parameters
     seconds = 10 + seeds * (settings.epochs + 0.5 * size.recorded) * size.samples * seconds_per_sample
     if gpus:
-        seconds = max(seconds, 10 + 1e-3 * settings.epochs * math.ceil(size.samples / batch))
+        seconds = max(seconds, 10 + 1e-3 * settings.epochs * len(batches))
     return Need(460 + 4 * size.data_mb + kept_mb + buffers_mb, seconds)
 
 

@@ -71,7 +71,8 @@ class RunSettings:
     `activations` names the activation function of each hidden layer, in order; the output is softmax.
     `l2` is the penalty of mean cross-entropy + l2 * sum over penalised weight matrices of 0.5 * ||W||^2;
     `weight_decay` is decoupled (Loshchilov & Hutter 2019): weights shrink by learning_rate * weight_decay
-    per step. Both apply to `penalised_layers`, counted from 1. `batch_size` None means the full batch.
+    per step. Both apply to `penalised_layers`, counted from 1. `batch_size` None means the full batch; `batches` says
+    what becomes of samples that are left over.
     """
 
     dataset: str
@@ -98,6 +99,19 @@ class RunSettings:
     def activation(self) -> str:
         """The activation function's name, or the names of all hidden layers joined by '-' if they differ."""
         return "-".join(self.activations) if len(set(self.activations)) > 1 else self.activations[0]
+
+    def batches(self, samples: int) -> list[int]:
+        """The number of samples of each mini-batch of an epoch, in order.
+
+        The last mini-batch has what is left over. With batch normalisation, up to half a mini-batch that is left over
+        is joined to the one before: the mean and variance of few samples would make up a tenth of the running
+        statistics, as much as those of any other mini-batch, and distort the networks that are recorded.
+        """
+        size = min(self.batch_size or samples, samples)
+        counts = [min(size, samples - start) for start in range(0, samples, size)]
+        if self.batch_normalisation and len(counts) > 1 and 2 * counts[-1] <= size:
+            counts[-2:] = [sum(counts[-2:])]
+        return counts
 
     def to_json(self) -> str:
         """Canonical text: sorted keys, no spaces, so that equal settings are equal strings."""

@@ -3,7 +3,8 @@
 weights     HDF5: seeds (seed,), epochs (epoch,), parameters/layer<n>/<name> (seed, epoch, ...), history/<name>
             (seed, epoch), layer_statistics/<name> (seed, epoch, layer), diverged_epoch (seed,)
 activations HDF5: seeds, epochs, diverged_epoch, layer<n>/activity (seed, epoch, sample, unit) float32 with one chunk
-            for each (seed, epoch), and layer<n>/minimum and layer<n>/maximum (seed, epoch) over its samples and units
+            for each (seed, epoch), layer<n>/minimum and layer<n>/maximum (seed, epoch) over its samples and units, and
+            layer<n>/varying_units (seed, epoch): how many units do not have the same activity for all samples
 tables      Parquet or CSV, one row per observation
 
 Layers count from 1 and the softmax output is the last. Every HDF5 file and Parquet table carries its provenance as

@@ -30,7 +30,7 @@ from infoplane.estimators import adaptive_kde_bounds, ebab, fixed_binning, kde_b
 
 SAMPLES = 4096
 UNITS = (2, 5, 10)
-LAYERS = ("tanh", "relu", "dense")
+LAYERS = ("tanh", "relu", "dense", "saturated")
 
 
 @pytest.fixture(autouse=True)
@@ -43,9 +43,17 @@ def _one_core(monkeypatch):
 
 
 def data(layer: str, units: int, samples: int = SAMPLES) -> tuple[np.ndarray, np.ndarray]:
-    """Activity and two classes; "dense": so near to each other that every pair of samples counts."""
+    """Activity and two classes.
+
+    "dense": so near to each other that every pair of samples counts. "saturated": a softmax layer that is sure of
+    itself, whose other values are so small that their squares, or they themselves, are subnormal.
+    """
     rng = np.random.default_rng(units)
     values = rng.normal(size=(samples, units))
+    if layer == "saturated":
+        activity = 10 ** (1.5 * values - 20)
+        activity[np.arange(samples), rng.integers(0, units, samples)] = 1
+        return activity.astype(np.float32), rng.integers(0, 2, samples)
     activity = {"tanh": np.tanh(1.5 * values), "relu": np.maximum(values, 0), "dense": 0.01 * values}[layer]
     return activity.astype(np.float32), rng.integers(0, 2, samples)
 

@@ -196,9 +196,9 @@ def test_ebab_under_increasing_transformations(drawn):
         ({"activity": np.zeros(4)}, r"shape \(4,\)"),
         ({"activity": np.zeros((4, 0))}, "at least one sample and one unit"),
         ({"activity": np.zeros((4, 2), complex)}, "complex128"),
-        ({"labels": np.zeros(3, int)}, r"labels has the shape \(3,\): \(4,\) is needed"),
-        ({"labels": np.zeros(4)}, "labels has the type float64"),
-        ({"input_ids": np.zeros(5, int)}, "input_ids has the shape"),
+        ({"labels": np.zeros(3, int)}, r"labels have the shape \(3,\); they must be \(4,\)"),
+        ({"labels": np.full(4, 0.5)}, "labels have the value 0.5"),
+        ({"input_ids": np.zeros(5, int)}, "input_ids have the shape"),
         ({"bins": 1}, "bins is 1: a whole number of at least 2"),
         ({"bins": -3}, "bins is -3"),
         ({"bins": 2.5}, "bins is 2.5"),
@@ -309,11 +309,13 @@ def test_the_shuffled_control():
 def test_what_the_methods_say_of_their_assumptions():
     fixed, adaptive = METHODS["fixed_binning"], METHODS["ebab"]
     assert fixed.describe(settings_of("fixed_binning")) == (
-        "30 bins over the function's range, else [0, the network's largest activity]"
+        "30 bins over the function's range, else [min(0, least), largest] of the network"
     )
     assert fixed.describe(settings_of("fixed_binning", bins=9, range=[-1, 1])) == "9 bins of [-1, 1]"
     corrected = settings_of("ebab", correction="miller_madow")
-    assert adaptive.describe(corrected) == "up to 30 bins, adapted per layer and epoch, Miller-Madow correction"
+    assert adaptive.describe(corrected) == (
+        "up to 30 bins, adapted per layer and epoch, the function's bound apart, Miller-Madow correction"
+    )
     with pytest.raises(InfoplaneError, match=r"range is \[1, -1\]"):
         fixed.check(settings_of("fixed_binning", range=[1, -1]))
 

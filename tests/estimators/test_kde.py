@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from infoplane.errors import InfoplaneError
-from infoplane.estimators import METHODS, Layer, adaptive_kde, adaptive_kde_bounds, kde, kde_bounds, reference
+from infoplane.estimators import METHODS, Layer, adaptive_kde, adaptive_kde_bounds, kde, kde_bounds, pairwise, reference
+from infoplane.estimators.validation import check_samples
 
 CLOSE = 1e-4  # bits
 
@@ -97,6 +98,83 @@ def test_extreme_scales(scale):
         for scaling in ("variance", "standard_deviation"):
             assert_twins_agree(activity, labels, scaling=scaling)
         assert_twins_agree(activity, labels, noise_variance=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("constant", [1e-42, 1e6, 1e15, 1e20, 1e30, -3e38])
+def test_a_constant_unit_changes_nothing(constant, dtype):
+    rng = np.random.default_rng(34)
+    activity, labels = np.tanh(rng.normal(size=(300, 3))).astype(dtype), rng.integers(0, 2, 300)
+    beside = np.column_stack([activity, np.full(300, constant, dtype)])
+    alone = assert_twins_agree(activity, labels, noise_variance=1e-3)
+    np.testing.assert_allclose(kde_bounds(beside, labels, noise_variance=1e-3), alone, atol=1e-6)
+    assert alone.upper.i_tx > 5
+    # Its size is that of the adaptive noise.
+    assert_twins_agree(beside, labels, scaling="variance")
+    assert_twins_agree(beside, labels, scaling="standard_deviation")
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered")  # the twin's squares; infinitely far is right
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_units_of_very_different_sizes(dtype):
+    rng = np.random.default_rng(35)
+    spread = rng.normal(size=(200, 2))
+    labels = rng.integers(0, 2, 200)
+    units = [1e6 + spread, 1e-3 * spread + 3, 1e-12 * spread, 1e-30 * spread, 1e12 * np.round(spread), 1e30 * spread]
+    units += [np.sign(spread) * 3e38, 1e-44 * np.round(1000 * spread)]
+    for first in range(len(units)):
+        for second in range(first, len(units)):
+            activity = np.column_stack([units[first], units[second]]).astype(dtype)
+            for variance in (1e-60, 1e-24, 1e-3, 1e6, 1e60):
+                # The ends that the docstring of kde_bounds names.
+                if dtype == np.float32:
+                    within = np.abs(activity).max() < 1e53 * variance**0.5
+                else:
+                    within = np.abs(activity - activity.mean(axis=0)).max() < 1e6 * variance**0.5
+                if within:
+                    assert_twins_agree(activity, labels, noise_variance=variance)
+            assert_twins_agree(activity, labels, scaling="standard_deviation")
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+@pytest.mark.parametrize("scale", [1e-300, 1e-150, 1e150, 1e307])
+def test_the_ends_of_float64(scale):
+    rng = np.random.default_rng(36)
+    activity, labels = rng.uniform(0.5, 1, size=(100, 2)) * scale, rng.integers(0, 2, 100)
+    beyond = assert_twins_agree(activity, labels, noise_variance=1e-3)
+    assert beyond.upper.i_tx == pytest.approx(np.log2(100) if scale > 1 else 0)
+    assert_twins_agree(activity, labels, noise_variance=1e300)
+    # Squares of these leave float64, in which the twin computes.
+    scaled = adaptive_kde_bounds(activity, labels, scaling="standard_deviation")
+    ordinary = adaptive_kde_bounds(activity / scale, labels, scaling="standard_deviation")
+    np.testing.assert_allclose(scaled, ordinary, atol=1e-6)
+    assert 1 < scaled.upper.i_tx < 6
+
+
+def test_float64_within_ten_thousand_deviations_of_the_mean():
+    rng = np.random.default_rng(37)
+    # Pairs at the distance of the noise's deviation, 20,000 of them apart from other pairs.
+    activity = np.repeat([-1e4, 1e4], 200)[:, None] + rng.normal(size=(400, 3))
+    bounds = assert_twins_agree(activity, rng.integers(0, 2, 400), noise_variance=1.0)
+    assert bounds.upper.i_tx > 1.5
+
+
+@pytest.mark.parametrize("size", [1e-13, 1e-18, 1e-20, 1e-22, 1e-40])
+@pytest.mark.parametrize("units", [2, 10])
+def test_a_saturated_softmax_layer_has_no_subnormal_squares(size, units):
+    rng = np.random.default_rng(38)
+    labels = rng.integers(0, units, 400)
+    activity = (10 ** rng.uniform(-1, 1, size=(400, units)) * size).astype(np.float32)
+    activity[np.arange(400), labels] = 1
+    for noise in ({"noise_variance": 1e-3}, {"scaling": "variance"}, {"noise_variance": size**2}):
+        assert_twins_agree(activity, labels, **noise)
+    samples = check_samples(activity, labels, None)
+    for deviation in (1e-3**0.5, 0.03 * size, size, 1e6):
+        [(points, factor)] = pairwise._scaled(samples, lambda _, deviation=deviation: deviation)
+        differences = np.float64(points[:, None] - points)
+        squares = differences**2
+        assert (factor * squares[squares > 0]).min(initial=1) > 4 * np.finfo(np.float32).tiny, deviation
+        assert squares[squares > 0].min(initial=1) > 4 * np.finfo(np.float32).tiny, deviation
 
 
 def test_float64_keeps_what_float32_would_lose():
@@ -244,9 +322,9 @@ def test_the_bound_is_chosen_by_name():
         ({"activity": np.array([[0.0], [np.nan], [1.0], [2.0]])}, "NaN or infinite"),
         ({"activity": np.array([[0.0], [-np.inf], [1.0], [2.0]], np.float32)}, "NaN or infinite"),
         ({"activity": np.zeros(4)}, r"shape \(4,\)"),
-        ({"labels": np.zeros(5, int)}, "labels has the shape"),
-        ({"labels": np.zeros(4)}, "labels has the type float64"),
-        ({"input_ids": np.zeros(5, int)}, "input_ids has the shape"),
+        ({"labels": np.zeros(5, int)}, "labels have the shape"),
+        ({"labels": np.full(4, 0.5)}, "labels have the value 0.5"),
+        ({"input_ids": np.zeros(5, int)}, "input_ids have the shape"),
         ({"bound": "middle"}, "bound is 'middle': allowed are upper, lower"),
         ({"device": "abacus"}, "device is 'abacus': allowed are cpu, cuda"),
     ],

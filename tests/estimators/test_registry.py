@@ -24,7 +24,7 @@ def test_a_method_is_complete(name):
         defaults[key] = schema["default"]
     if method.check:
         method.check(defaults)
-    assert 0 < len(method.describe(defaults)) < 80
+    assert 0 < len(method.describe(defaults)) < 90
 
 
 def test_reading_the_registry_imports_nothing_heavy():

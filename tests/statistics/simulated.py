@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from infoplane.estimators import METHODS
+from infoplane.settings import Initialisation, RecordedEpochs, RunSettings, Split
 from infoplane.statistics import Rules
 from infoplane.statistics.sensitivity import sensitivity_summary, settings_of_estimator, stopped
 from infoplane.statistics.series import owners_of
@@ -52,6 +53,41 @@ def runs(activations: tuple[str, ...] = ACTIVATIONS, penalties: tuple[float, ...
     )
 
 
+def settings_of(tables: dict[str, pd.DataFrame]) -> dict[str, RunSettings]:
+    """All settings of every run of a study, as the provenance of its tables has them."""
+    first = tables["training"].drop_duplicates("run")
+    return {
+        row["run"]: RunSettings(
+            dataset=row["dataset"],
+            dataset_options=(),
+            split=Split(0.8, 0, "shuffled", stratified=False),
+            hidden_layers=tuple(map(int, row["hidden_layers"].split("-"))),
+            activations=(row["activation"],) * len(row["hidden_layers"].split("-")),
+            batch_normalisation=False,
+            dropout=0.0,
+            initialisation=Initialisation("truncated_normal", None),
+            optimiser="adam",
+            learning_rate=row["learning_rate"],
+            momentum=0.0,
+            batch_size=row["batch_size"],
+            l2=row["l2"],
+            weight_decay=row["weight_decay"],
+            penalised_layers=(1, 2, 3, 4, 5) if row["l2"] > 0 else (),
+            epochs=row["epochs"],
+            recorded_epochs=RecordedEpochs("log", 60),
+            record_gradients=False,
+            study_seed=0,
+        )
+        for row in first.to_dict("records")
+    }
+
+
+def provenance_of(tables: dict[str, pd.DataFrame]) -> dict[str, object]:
+    """What a joined table of a study says of itself, as far as the statistics read it."""
+    known = settings_of(tables)
+    return {"sources": {f"{run}/seeds_0-9": {"run": run, "settings": own.to_json()} for run, own in known.items()}}
+
+
 def recorded_epochs(last: int = 1000, count: int = 60) -> np.ndarray:
     """Log-spaced, with 0 and the last."""
     return np.unique(np.floor(np.geomspace(1, last + 1, count)).astype(np.int64) - 1)
@@ -65,11 +101,15 @@ def study(
     estimators: tuple[str, ...] = USUAL,
     epochs: np.ndarray | None = None,
     diverged: dict[tuple[str, int], int] | None = None,
+    dead: dict[tuple[str, int], int] | None = None,
 ) -> dict[str, pd.DataFrame]:
-    """The tables training, information and layers; `diverged` maps (run, seed) to the epoch of divergence."""
+    """The tables training, information and layers; `diverged` maps (run, seed) to the epoch of divergence.
+
+    `dead` maps (run, seed) to the first layer that is dead from epoch 1 on; those after it are dead as well.
+    """
     settings = runs() if settings is None else settings
     epochs = recorded_epochs() if epochs is None else epochs
-    diverged = diverged or {}
+    diverged, dead = diverged or {}, dead or {}
     progress = np.log1p(epochs) / np.log1p(epochs[-1])
     training, information, by_layer = [], [], []
     for index, (_, run) in enumerate(settings.iterrows()):
@@ -85,6 +125,9 @@ def study(
                 "test_loss": 0.7 - 0.6 * learned + gap,
                 "test_accuracy": accuracy - gap,
             }
+            dies = dead.get((run["run"], seed), layers + 1)
+            if dies <= layers:
+                history = {name: np.full(len(epochs), 0.69 if "loss" in name else 0.5) for name in history}
             if since >= 0:
                 history = {name: np.where(epochs >= since, np.nan, values) for name, values in history.items()}
             keys = {**run, "seed": seed}
@@ -96,6 +139,14 @@ def study(
                 i_tx = np.clip(start + wave - loss * start * progress**3, 0.05, H_X)
                 i_ty = H_Y * (0.35 + 0.6 * learned) * (1 - 0.04 * layer)
                 scale = 1 + 5 * progress * random.uniform(0.5, 1.5)
+                varying = np.full(len(epochs), 3.0)
+                if layer >= dies:
+                    # All but a few samples are mapped to one point at the start, all of them later.
+                    i_tx = np.where(epochs == 0, 0.007, 0.0)
+                    i_ty = np.zeros(len(epochs))
+                    varying = np.where(epochs == 0, 1.0, 0.0)
+                if since >= 0:
+                    varying = np.where(epochs >= since, np.nan, varying)
                 by_layer.append(
                     pd.DataFrame(
                         {
@@ -104,6 +155,7 @@ def study(
                             "layer": layer,
                             "activity_minimum": -0.1 * scale,
                             "activity_maximum": np.ones(len(epochs)) if layer == layers else scale * layer,
+                            "varying_units": varying,
                             "weight_norm": scale,
                             "gradient_mean_norm": np.exp(-3 * progress) * random.uniform(0.5, 1.5),
                             "gradient_sd_norm": np.exp(-1 * progress),
@@ -130,6 +182,7 @@ def study(
                                     "i_tx": part,
                                     "i_ty": np.minimum(i_ty, part),
                                     "i_ty_shuffled": np.nan,
+                                    "varying_units": varying,
                                     "h_x": H_X,
                                     "h_y": H_Y,
                                 }
@@ -172,7 +225,9 @@ def sensitivity(
     for estimator in information["estimator"].unique():
         base, _, value = estimator.partition("_bins_")
         fixed = of("fixed") if "fixed" in set(information["estimator"]) else None
-        table = settings_of_estimator(of(estimator), fixed, owners, rules, shares=shares, **settings)
+        table = settings_of_estimator(
+            of(estimator), fixed, owners, rules, settings_of(tables), shares=shares, **settings
+        )
         primary = (table["estimator"] == rules.estimator) & (table["measure"] == rules.measure)
         primary &= (table["stopping"] == 1) & table["bound"].isin([rules.bound, "none"])
         own = {"bins": int(value or 30)} if estimator[:3] != "kde" else {"noise_variance": 0.001}

@@ -14,7 +14,8 @@ from infoplane.statistics import CLAIMS, claims, compression
 from infoplane.statistics.claim_parts import NUMBER_OF_PARTS
 from infoplane.statistics.claims_text import as_markdown
 from infoplane.statistics.resampling import holm
-from infoplane.statistics.series import informative, mean_over_layers, owners_of
+from infoplane.statistics.series import mean_over_layers, owners_of
+from infoplane.statistics.spread import informative
 
 VERDICTS = {"supported", "contradicted", "inconclusive", "not estimable"}
 
@@ -30,6 +31,11 @@ def study(simulated):
     return compression(tables["information"], tables["training"]), tables["information"], tables["layers"]
 
 
+@pytest.fixture(scope="module")
+def of_runs(simulated):
+    return simulated.settings_of(simulated.study(simulated.runs(penalties=(0.015,)), seeds=1))
+
+
 def changed(measured, values):
     """With other drops of hidden layers: values(run, seed, layer, random) for every row; no layer is at the ceiling."""
     random = np.random.default_rng(0)
@@ -40,14 +46,14 @@ def changed(measured, values):
     return table
 
 
-def verdicts(measured, study, rules, **settings):
+def verdicts(measured, study, rules, of_runs, **settings):
     """The claims with the study's own trajectories and layers."""
-    table, parts = claims(measured, *study[1:], rules, number=2000, **settings)
+    table, parts = claims(measured, *study[1:], rules, of_runs, number=2000, **settings)
     return table.set_index("claim"), parts.set_index(["claim", "part"])
 
 
-def test_one_row_per_claim_and_no_number_without_a_reason(study, rules):
-    table, parts = claims(*study, rules, number=500)
+def test_one_row_per_claim_and_no_number_without_a_reason(study, rules, of_runs):
+    table, parts = claims(*study, rules, of_runs, number=500)
     assert table["claim"].tolist() == list(CLAIMS)
     assert set(table["verdict"]) | set(parts["verdict"]) <= VERDICTS
     missing = parts[["lower", "upper", "p"]].isna().any(axis=1)
@@ -56,14 +62,14 @@ def test_one_row_per_claim_and_no_number_without_a_reason(study, rules):
     assert parts["p_corrected"].tolist() == pytest.approx(holm(parts["p"].to_numpy()).tolist(), nan_ok=True)
     decided = parts[parts["verdict"].isin(["supported", "contradicted"]) & (parts["part"] != "hidden layers")]
     assert (decided["p_corrected"] < 0.05).all()
-    again, _ = claims(*study, rules, number=500)
+    again, _ = claims(*study, rules, of_runs, number=500)
     pd.testing.assert_frame_equal(table, again)
 
 
 @pytest.mark.parametrize(("level", "verdict"), [(0.3, "supported"), (0.01, "contradicted"), (0.05, "inconclusive")])
-def test_c1_non_saturating_functions_compress(study, level, verdict, rules):
+def test_c1_non_saturating_functions_compress(study, level, verdict, rules, of_runs):
     measured = changed(study[0], lambda run, seed, layer, random: level + 0.01 * random.normal())
-    table, parts = verdicts(measured, study, rules)
+    table, parts = verdicts(measured, study, rules, of_runs)
     assert table.loc["C1", "verdict"] == verdict
     row = parts.loc[("C1", "non-saturating functions compress")]
     chosen = measured[(measured["estimator"] == "ebab") & (measured["layer"] < 6) & (measured["l2"] == 0)]
@@ -73,18 +79,18 @@ def test_c1_non_saturating_functions_compress(study, level, verdict, rules):
     assert "tanh" not in row["runs"].split()
 
 
-def test_c2_tanh_most_and_twins_that_differ(study, rules):
+def test_c2_tanh_most_and_twins_that_differ(study, rules, of_runs):
     def drop(run, seed, layer, random):
         return {"tanh": 0.5, "softplus": 0.1}.get(run, 0.2) + 0.02 * random.normal()
 
-    table, parts = verdicts(changed(study[0], drop), study, rules)
+    table, parts = verdicts(changed(study[0], drop), study, rules, of_runs)
     assert table.loc["C2", "verdict"] == "supported"
     assert parts.loc[("C2", "tanh compresses most"), "estimate"] == pytest.approx(0.3, abs=0.02)
 
     def other(run, seed, layer, random):
         return {"tanh": 0.1}.get(run, 0.2) + 0.02 * random.normal()
 
-    table, parts = verdicts(changed(study[0], other), study, rules)
+    table, parts = verdicts(changed(study[0], other), study, rules, of_runs)
     assert parts["verdict"]["C2"].to_dict() == {
         "activation functions differ": "supported",
         "tanh compresses most": "contradicted",
@@ -93,20 +99,22 @@ def test_c2_tanh_most_and_twins_that_differ(study, rules):
     assert table.loc["C2", "verdict"] == "contradicted"
 
 
-def test_c3_variation_and_a_flat_relu(study, rules):
+def test_c3_variation_and_a_flat_relu(study, rules, of_runs):
     def drop(run, seed, layer, random):
         return 0.03 * (seed + 0.5) + 0.001 * random.normal()
 
     measured, information, layers = changed(study[0], drop), study[1].copy(), study[2]
     # Every seed falls a little, by its own share.
     information["i_tx"] = 8 - 0.0001 * (1 + information["seed"] % 5) * information["epoch"]
-    table, _ = verdicts(measured, (study[0], information, layers), dataclasses.replace(rules, strong_variation=0.2))
+    table, _ = verdicts(
+        measured, (study[0], information, layers), dataclasses.replace(rules, strong_variation=0.2), of_runs
+    )
     assert table.loc["C3", "verdict"] == "supported"
     information["i_tx"] = (
         8 + 2 * (information["epoch"] > 100) + 0.01 * np.random.default_rng(1).random(len(information))
     )
     measured = changed(study[0], lambda run, seed, layer, random: 0.3 + 0.01 * random.random())
-    _, parts = verdicts(measured, (study[0], information, layers), rules)
+    _, parts = verdicts(measured, (study[0], information, layers), rules, of_runs)
     assert parts["verdict"]["C3"].tolist() == ["contradicted", "contradicted"]
     assert parts.loc[("C3", "ReLU is flat on average"), "estimate"] == pytest.approx(0.2, abs=0.01)
 
@@ -146,7 +154,7 @@ def test_a_layer_is_informative_below_the_ceiling_for_half_of_the_seeds():
 
 
 @pytest.mark.parametrize(("sign", "verdict"), [(1, "supported"), (-1, "contradicted")])
-def test_c4_l2(study, sign, verdict, rules):
+def test_c4_l2(study, sign, verdict, rules, of_runs):
     measured = changed(
         study[0], lambda run, seed, layer, random: 0.4 + 0.2 * sign * ("l2" in run) + 0.02 * random.normal()
     )
@@ -156,13 +164,13 @@ def test_c4_l2(study, sign, verdict, rules):
     measured["i_tx_end"] = 6 + spread * measured["layer"] * 0.5 + 0.01 * random.normal(size=len(measured))
     gaps = 0.05 - 0.02 * sign * penalised + 0.001 * measured["seed"] % 3
     measured["accuracy_gap"] = gaps
-    table, parts = verdicts(measured, study, rules)
+    table, parts = verdicts(measured, study, rules, of_runs)
     assert set(parts["verdict"]["C4"]) == {verdict}
     assert table.loc["C4", "verdict"] == verdict
     assert parts.loc[("C4", "compression increases"), "estimate"] == pytest.approx(0.2 * sign, abs=0.02)
 
 
-def test_c5_only_the_last_layer(study, rules):
+def test_c5_only_the_last_layer(study, rules, of_runs):
     accuracy = dict(enumerate(np.random.default_rng(3).random(12)))
 
     def last(run, seed, layer, random):
@@ -170,13 +178,13 @@ def test_c5_only_the_last_layer(study, rules):
 
     measured = changed(study[0], last)
     measured["test_accuracy"] = measured["seed"].map(accuracy)
-    _, parts = verdicts(measured, study, rules)
+    _, parts = verdicts(measured, study, rules, of_runs)
     assert parts.loc[("C5", "last layer"), "verdict"] == "supported"
     assert parts.loc[("C5", "hidden layers"), "verdict"] != "contradicted"
 
     # With test loss the sign turns.
     measured["test_loss"] = -measured["test_accuracy"]
-    _, parts = verdicts(measured, study, dataclasses.replace(rules, generalisation="test_loss"))
+    _, parts = verdicts(measured, study, dataclasses.replace(rules, generalisation="test_loss"), of_runs)
     assert parts.loc[("C5", "last layer"), ["verdict", "p"]].tolist()[0] == "supported"
     assert parts.loc[("C5", "last layer"), "lower"] > 0.5
 
@@ -184,12 +192,12 @@ def test_c5_only_the_last_layer(study, rules):
         return (accuracy[seed] if layer == 4 else random.random()) + 0.05 * random.random()
 
     measured = changed(study[0], hidden).assign(test_accuracy=measured["test_accuracy"])
-    table, parts = verdicts(measured, study, rules)
+    table, parts = verdicts(measured, study, rules, of_runs)
     assert parts.loc[("C5", "hidden layers"), "verdict"] == "contradicted"
     assert table.loc["C5", "verdict"] == "contradicted"
 
 
-def test_c6_all_layers_but_the_owner_against_the_fixed_range(study, rules):
+def test_c6_all_layers_but_the_owner_against_the_fixed_range(study, rules, of_runs):
     measured = changed(study[0], lambda run, seed, layer, random: 0.3 + 0.01 * random.normal())
     fixed = (measured["estimator"] == "fixed").to_numpy()
     # The fixed range under-estimates compression by 0.1. It resolves layer 5 as well as EBAB does, and the others by
@@ -201,29 +209,29 @@ def test_c6_all_layers_but_the_owner_against_the_fixed_range(study, rules):
     layers = study[2].copy()
     owner = np.where(layers["seed"] % 2 == 0, 5, 2)
     layers["activity_maximum"] = np.where(layers["layer"] == owner, 20.0, 1.0) + layers["epoch"] / 1e4
-    table, parts = verdicts(measured, (*study[:2], layers), rules)
+    table, parts = verdicts(measured, (*study[:2], layers), rules, of_runs)
     of_c6 = parts.loc["C6"]
     # Even seeds: four layers by 2 bits, and so much more than the owner. Odd ones: three of four other layers by 2
     # bits, and the owner by 2.
     assert of_c6["estimate"].tolist() == pytest.approx([0.1, (2 + 1.5) / 2, (2 - 0.5) / 2], abs=0.01)
     assert of_c6["verdict"].tolist() == ["supported", "supported", "inconclusive"]
     layers["activity_maximum"] = np.where(layers["layer"] == 5, 20.0, 1.0)
-    table, parts = verdicts(measured, (*study[:2], layers), rules)
+    table, parts = verdicts(measured, (*study[:2], layers), rules, of_runs)
     assert table.loc["C6", "verdict"] == "supported"
     assert parts.loc["C6", "estimate"].tolist() == pytest.approx([0.1, 2, 2], abs=0.01)
     assert parts.loc["C6", "layers"].tolist() == ["1 2 3 4 5", "1 2 3 4", "1 2 3 4"]
     # Where every layer is under-resolved alike, it is not a matter of who owns the range.
     measured.loc[fixed & (measured["layer"] == 5), "i_tx_maximum"] -= 2
-    _, parts = verdicts(measured, (*study[:2], layers), rules)
+    _, parts = verdicts(measured, (*study[:2], layers), rules, of_runs)
     assert parts.loc["C6", "verdict"].tolist()[1:] == ["supported", "inconclusive"]
     # A layer that is at the ceiling under both says nothing of resolution.
     measured["at_ceiling"] = measured["layer"] == 1
-    _, parts = verdicts(measured, (*study[:2], layers), rules)
+    _, parts = verdicts(measured, (*study[:2], layers), rules, of_runs)
     assert parts.loc["C6", "layers"].tolist() == ["2 3 4 5", "2 3 4", "2 3 4"]
-    table, _ = verdicts(measured, study, dataclasses.replace(rules, fixed=None))
+    table, _ = verdicts(measured, study, dataclasses.replace(rules, fixed=None), of_runs)
     reason = "not estimable: the study has no fixed_binning with one range for all layers and as many bins"
     assert table.loc["C6", "reason"] == reason
-    table, _ = verdicts(measured, study, dataclasses.replace(rules, estimator="kde"))
+    table, _ = verdicts(measured, study, dataclasses.replace(rules, estimator="kde"), of_runs)
     assert table.loc["C6", "reason"] == "not estimable: kde is not adaptive"
     assert table.loc["C6", "bound"] == "upper"
 
@@ -243,7 +251,7 @@ def test_the_owner_is_the_layer_of_the_largest_activity():
     "what", ["one run", "two seeds", "one seed", "all diverged", "some diverged", "ceiling", "equal", "no L2"]
 )
 @pytest.mark.filterwarnings("error")
-def test_studies_that_say_little(study, what, rules):
+def test_studies_that_say_little(study, what, rules, of_runs):
     measured, information, layers = study
     keep = {
         "one run": measured["run"] == "tanh",
@@ -261,7 +269,7 @@ def test_studies_that_say_little(study, what, rules):
         measured["at_ceiling"] = measured["layer"] < 6
     if what == "equal":
         measured[["drop", "i_tx_end", "i_tx_maximum", "accuracy_gap"]] = 0.25
-    table, parts = claims(measured, information, layers, rules, number=200)
+    table, parts = claims(measured, information, layers, rules, of_runs, number=200)
     assert table["claim"].tolist() == list(CLAIMS)
     without = parts["verdict"] == "not estimable"
     assert parts.loc[without, "reason"].str.startswith("not estimable: ").all()
@@ -275,13 +283,13 @@ def test_studies_that_say_little(study, what, rules):
         )
 
 
-def test_an_estimator_that_is_not_in_the_tables(study, rules):
+def test_an_estimator_that_is_not_in_the_tables(study, rules, of_runs):
     with pytest.raises(InfoplaneError, match=r"claims.estimator is 'ksg'; the tables have fixed, ebab, "):
-        claims(*study, dataclasses.replace(rules, estimator="ksg"))
+        claims(*study, dataclasses.replace(rules, estimator="ksg"), of_runs)
 
 
-def test_the_text_has_every_number_and_rule(study, rules):
-    table, parts = claims(*study, rules, number=200)
+def test_the_text_has_every_number_and_rule(study, rules, of_runs):
+    table, parts = claims(*study, rules, of_runs, number=200)
     text = as_markdown(table, parts, dataclasses.asdict(rules), study[0])
     assert text.count("\n## C") == 6
     assert text.count("\n- ") == len(parts) == NUMBER_OF_PARTS

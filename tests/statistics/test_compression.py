@@ -25,7 +25,7 @@ def tables(*trajectories, h_x=12.0, diverged=(), epochs=None):
         history = {"train_loss": 0.3, "train_accuracy": accuracy + 0.05, "test_loss": 0.4, "test_accuracy": accuracy}
         training.append(pd.DataFrame({**keys, **history, "diverged_epoch": 3 if seed in diverged else -1}))
         series = {"estimator": "ebab", "method": "ebab", "bound": "none", "assumption": "30 bins"}
-        values = {"i_tx": np.asarray(i_tx, dtype=float), "i_ty": 0.5, "i_ty_shuffled": np.nan, "h_x": h_x, "h_y": 1.0}
+        values = {"i_tx": np.asarray(i_tx, dtype=float), "i_ty": 0.5, "varying_units": 3.0, "h_x": h_x, "h_y": 1.0}
         information.append(pd.DataFrame({**keys, "layer": 2, "n_layers": 3, **series, **values}))
     return pd.concat(information, ignore_index=True), pd.concat(training, ignore_index=True)
 

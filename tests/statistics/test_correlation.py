@@ -53,6 +53,7 @@ def compressed(drops, accuracies, *, run="tanh", diverged=(), at_ceiling=False, 
             "accuracy_gap": 0.5 - accuracies**2,
             "train_accuracy": 0.9 + 0.1 * np.cos(7 * np.arange(n)),
             "diverged": [seed in diverged for seed in range(n)],
+            "dead": False,
         }
     )
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
 from infoplane.statistics import compression, effects
-from infoplane.statistics.effects import OF_LAYERS, OF_TRAINING, baseline_of, cliffs_delta, compare
+from infoplane.statistics.effects import OF_LAYERS, OF_TRAINING, cliffs_delta, compare
 
 
 @pytest.fixture(scope="module")
@@ -17,14 +19,19 @@ def measured(simulated):
     return compression(study["information"], study["training"])
 
 
+@pytest.fixture(scope="module")
+def of_runs(simulated):
+    return simulated.settings_of(simulated.study(simulated.runs(("tanh", "relu"), (0.015, 0.05)), seeds=1))
+
+
 def rows_of(table, **chosen):
     for name, value in chosen.items():
         table = table[table[name] == value]
     return table
 
 
-def test_against_scipy(measured):
-    table = effects(measured)
+def test_against_scipy(measured, of_runs):
+    table = effects(measured, of_runs)
     row = rows_of(table, run="relu-l2-0.015", estimator="ebab", layer=4, measure="drop").iloc[0]
     chosen = rows_of(measured, estimator="ebab", layer=4).set_index("seed")
     a, b = (rows_of(chosen, run=run)["drop"].drop(2).to_numpy() for run in ("relu-l2-0.015", "relu"))
@@ -38,8 +45,8 @@ def test_against_scipy(measured):
     assert row["cliffs_delta_lower"] < row["cliffs_delta"] < row["cliffs_delta_upper"] or abs(row["cliffs_delta"]) == 1
 
 
-def test_every_penalised_run_layer_and_measure_has_a_row(measured):
-    table = effects(measured)
+def test_every_penalised_run_layer_and_measure_has_a_row(measured, of_runs):
+    table = effects(measured, of_runs)
     assert set(table["run"]) == {"relu-l2-0.015", "relu-l2-0.05"}
     per_series = 6 * len(OF_LAYERS) + 1
     assert (table.groupby("run").size() == 6 * per_series + len(OF_TRAINING)).all()
@@ -58,12 +65,12 @@ def test_permutation_p_is_that_of_all_exchanges_of_sign():
     assert found["permutation_p"] == pytest.approx(exact, abs=0.01)
 
 
-def test_the_spread_leaves_out_layers_at_the_ceiling(measured):
+def test_the_spread_leaves_out_layers_at_the_ceiling(measured, of_runs):
     # Layer 5 of the baseline alone is put at the ceiling: it is left out of both runs.
     table = rows_of(measured, estimator="ebab").copy()
     table.loc[(table["run"] == "relu") & (table["layer"] == 5), "at_ceiling"] = True
     table.loc[(table["layer"] < 3), "at_ceiling"] = False
-    row = rows_of(effects(table), run="relu-l2-0.05", measure="spread").iloc[0]
+    row = rows_of(effects(table, of_runs), run="relu-l2-0.05", measure="spread").iloc[0]
     assert row["layers"] == "1 2 3 4 6"
     left = table[table["layer"] != 5].pivot_table(index=["run", "seed"], columns="layer", values="i_tx_end")
     expected = left.std(axis=1, ddof=1)
@@ -72,42 +79,43 @@ def test_the_spread_leaves_out_layers_at_the_ceiling(measured):
     assert row["mean_baseline"] == pytest.approx(expected["relu"].mean())
     assert row["n"] == 6
     table["at_ceiling"] = table["layer"] != 6
-    row = rows_of(effects(table), run="relu-l2-0.05", measure="spread").iloc[0]
+    row = rows_of(effects(table, of_runs), run="relu-l2-0.05", measure="spread").iloc[0]
     assert row["status"] == "not estimable: 1 of 6 layers are below the ceiling H(X), 2 are needed"
-    layer = rows_of(effects(table), run="relu-l2-0.05", measure="drop", layer=3).iloc[0]
+    layer = rows_of(effects(table, of_runs), run="relu-l2-0.05", measure="drop", layer=3).iloc[0]
     assert layer["status"] == "not estimable: all seeds of both runs are at the ceiling H(X)"
     assert np.isnan(layer["difference"])
 
 
 @pytest.mark.parametrize(
-    ("changes", "status"),
+    ("run", "changes", "status"),
     [
-        ({"relu": "learning_rate"}, "not estimable: no run without a penalty is otherwise equal"),
-        ({"tanh": "activation"}, "not estimable: 2 runs without a penalty are otherwise equal (tanh, relu)"),
+        ("relu", {"learning_rate": 0.5}, "not estimable: no run without a penalty is otherwise equal"),
+        (
+            "tanh",
+            {"activations": ("relu",) * 5},
+            "not estimable: 2 runs without a penalty are otherwise equal (tanh, relu)",
+        ),
     ],
 )
-def test_a_run_without_a_baseline(measured, changes, status):
+def test_a_run_without_a_baseline(measured, of_runs, run, changes, status):
     table = rows_of(measured, estimator="ebab").copy()
-    for run, column in changes.items():
-        table.loc[table["run"] == run, column] = 0.5 if column == "learning_rate" else "relu"
-    found = effects(table)
+    found = effects(table, {**of_runs, run: dataclasses.replace(of_runs[run], **changes)})
     assert found["status"].tolist() == [status] * 2
-    assert baseline_of("relu-l2-0.05", table[table.columns[:9]].drop_duplicates("run"))[0] is None
 
 
-def test_without_penalties_the_table_has_columns_and_no_rows(measured):
-    table = effects(measured[measured["l2"] == 0])
+def test_without_penalties_the_table_has_columns_and_no_rows(measured, of_runs):
+    table = effects(measured[measured["l2"] == 0], of_runs)
     assert table.empty
-    assert list(table.columns) == list(effects(measured).columns)
+    assert list(table.columns) == list(effects(measured, of_runs).columns)
 
 
-def test_two_seeds_and_all_diverged(measured):
-    two = effects(measured[measured["seed"] < 2])
+def test_two_seeds_and_all_diverged(measured, of_runs):
+    two = effects(measured[measured["seed"] < 2], of_runs)
     assert two["status"].str.startswith("not estimable: ").all()
     accuracy = two.loc[two["measure"] == "test_accuracy", "status"]
     assert set(accuracy) == {"not estimable: 2 seeds in both runs, 3 are needed"}
     gone = measured.assign(diverged=(measured["run"] == "relu") | measured["diverged"])
-    assert set(effects(gone)["status"]) == {"not estimable: no seed is left in both runs"}
+    assert set(effects(gone, of_runs)["status"]) == {"not estimable: no seed is left in both runs"}
 
 
 def test_equal_values_have_no_effect():
@@ -139,5 +147,7 @@ def test_coverage_of_cliffs_delta(shift):
     assert 0.92 <= np.mean(covered) <= (0.99 if shift == 2 else 0.98)
 
 
-def test_effects_are_the_same_each_time(measured):
-    pd.testing.assert_frame_equal(effects(measured), effects(measured.sample(frac=1, random_state=0).sort_index()))
+def test_effects_are_the_same_each_time(measured, of_runs):
+    pd.testing.assert_frame_equal(
+        effects(measured, of_runs), effects(measured.sample(frac=1, random_state=0).sort_index(), of_runs)
+    )

@@ -27,6 +27,7 @@ def tables(values, *, h_x=12.0, diverged=(), epochs=None):
             "h_x": h_x,
             "h_y": 1.0,
             "i_tx": values.ravel(),
+            "varying_units": 3.0,
         }
     )
     since = [3 if seed in diverged else -1 for seed in range(seeds)]

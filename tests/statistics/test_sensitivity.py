@@ -63,13 +63,15 @@ def until(study, share):
     [("ebab", "none", "drop", 1.0), ("ebab_bins_10", "none", "balance", 0.25), ("kde", "lower", "final", 0.25)],
 )
 def test_every_setting_is_the_claims_of_a_study_that_has_no_other(
-    study, tables, rules, estimator, bound, measure, share
+    simulated, study, tables, rules, estimator, bound, measure, share
 ):
     ended = until(study, share)
     of_setting = dataclasses.replace(rules, estimator=estimator, bound=bound, measure=measure)
     measured = compression(ended["information"], ended["training"])
     # The range of fixed binning is that of the whole training, and so is the layer that owns it.
-    whole, parts = claims(measured, ended["information"], study["layers"], of_setting, number=200)
+    whole, parts = claims(
+        measured, ended["information"], study["layers"], of_setting, simulated.settings_of(study), number=200
+    )
     found = tables["sensitivity"]
     chosen = (found["estimator"] == estimator) & (found["bound"] == bound) & (found["measure"] == measure)
     found = found[chosen & (found["stopping"] == share)]
@@ -205,7 +207,7 @@ def test_the_text_counts_what_the_tables_say(tables):
 
 
 @pytest.mark.parametrize("what", ["whole", "gaps", "one run", "two seeds", "equal", "one layer at the ceiling"])
-def test_pooled_correlations_are_those_of_the_table(study, what):
+def test_pooled_correlations_are_those_of_the_table(simulated, study, what):
     measured = compression(study["information"], study["training"])
     measured = measured[measured["estimator"] == "ebab"].copy()
     if what == "gaps":
@@ -220,7 +222,7 @@ def test_pooled_correlations_are_those_of_the_table(study, what):
         measured["at_ceiling"] = measured["layer"] == 5
     expected = correlation(measured, number=300, seed=1, measures=("drop",), generalisations=("test_accuracy",))
     expected = expected[expected["scope"] == ("pooled" if what != "one run" else "run")]
-    series = Series(measured)
+    series = Series(measured, simulated.settings_of(study))
     found = pooled_correlations(
         [
             (own.seeds, own.of_layers["drop"], own.of_seeds["test_accuracy"], own.of_layers["at_ceiling"])
@@ -241,7 +243,7 @@ def test_pooled_correlations_are_those_of_the_table(study, what):
 
 def test_the_stage_writes_what_the_functions_find(simulated, study, rules, tables, tmp_path):
     for name in ("training", "layers"):
-        storage.write_table(study[name], tmp_path / f"{name}.parquet", {"infoplane": "test"})
+        storage.write_table(study[name], tmp_path / f"{name}.parquet", simulated.provenance_of(study))
     runs = study["training"]["run"].unique().tolist()
     for (run, estimator), rows in study["information"].groupby(["run", "estimator"]):
         for block, part in ((f"seeds_{4 * (half)}-{4 * half + 3}", rows[rows["seed"] // 4 == half]) for half in (0, 1)):

@@ -20,7 +20,7 @@ def folder(simulated, tmp_path_factory):
     folder = tmp_path_factory.mktemp("tables")
     study = simulated.study(seeds=6, diverged={("relu", 2): 20})
     for name in ("information", "training", "layers"):
-        storage.write_table(study[name], folder / f"{name}.parquet", {"infoplane": "test"})
+        storage.write_table(study[name], folder / f"{name}.parquet", simulated.provenance_of(study))
     return folder
 
 
@@ -29,7 +29,7 @@ def run(folder, stage, *arguments):
     assert main([stage, *paths]) == 0
 
 
-def test_tables_are_those_of_the_functions(folder):
+def test_tables_are_those_of_the_functions(simulated, folder):
     trajectories = ("--information", "information.parquet", "--training", "training.parquet")
     information, training = (storage.read_table(folder / f"{name}.parquet") for name in ("information", "training"))
     run(folder, "compression", *trajectories, "--output", "compression.csv")
@@ -68,7 +68,9 @@ def test_tables_are_those_of_the_functions(folder):
     tables += ("--layers", "layers.parquet")
     run(folder, "claims", *tables, "--rules", given, "--resamples", "200", *outputs)
     layers = storage.read_table(folder / "layers.parquet")
-    verdicts, parts = claims(measured, information, layers, rules, number=200)
+    verdicts, parts = claims(
+        measured, information, layers, rules, simulated.settings_of({"training": training}), number=200
+    )
     assert storage.read_table(folder / "claims.csv")["verdict"].tolist() == verdicts["verdict"].tolist()
     assert storage.read_table(folder / "claim_parts.csv")["p"].tolist() == pytest.approx(
         parts["p"].tolist(), nan_ok=True

@@ -24,7 +24,9 @@ rule activations:
         device=study.device,
     params:
         settings=run_settings,
-        code=lambda wildcards: code("activations:activations", wildcards.run),
+        code=lambda wildcards: code("activations", wildcards.run),
     shell:
-        "python -m infoplane activations --weights {input.weights} --settings {params.settings:q} "
-        "--device {resources.device} --layers {output.layers} --output {output.activations} > {log} 2>&1"
+        command(
+            "python -m infoplane activations --weights {input.weights} --settings {params.settings:q} "
+            "--device {resources.device} --layers {output.layers} --output {output.activations} > {log} 2>&1"
+        )

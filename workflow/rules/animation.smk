@@ -25,11 +25,13 @@ rule animation:
     resources:
         **memory_and_time(lambda *_: need.drawing(study, ["information", "training"])),
     params:
-        code=code("figures:animation"),
+        code=code("animation"),
         estimator=lambda wildcards: ANIMATIONS[wildcards.animation][0],
         run=lambda wildcards: [
             f"--run={run}" for run in ANIMATIONS[wildcards.animation][1:] if run
         ],
     shell:
-        "python -m infoplane animation --estimator {params.estimator} {params.run} --information {input.information} "
-        "--training {input.training} --output {output} > {log} 2>&1"
+        command(
+            "python -m infoplane animation --estimator {params.estimator} {params.run} --information {input.information} "
+            "--training {input.training} --output {output} > {log} 2>&1"
+        )

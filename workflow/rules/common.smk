@@ -1,6 +1,7 @@
 # The study, the paths of its files, and what the rules share.
 import itertools
 import json
+import os
 import re
 import sys
 from importlib.util import find_spec
@@ -10,7 +11,7 @@ SOURCE = Path(workflow.basedir) / "src"
 SCHEMA = Path(workflow.basedir) / "workflow/schemas/config.schema.yaml"
 sys.path.insert(0, str(SOURCE))
 
-from infoplane import blocks, configuration, datasets, environment, housekeeping
+from infoplane import blocks, configuration, datasets, environment, housekeeping, stages
 from infoplane import resources as need
 from infoplane.errors import InfoplaneError
 from infoplane.code import digest, digest_of_files
@@ -20,12 +21,17 @@ from infoplane.settings import Block
 
 environment.run_this_checkout(SOURCE)
 
+CONFIGURED_IN = " + ".join(path.name for path in map(Path, workflow.configfiles))
+
 try:
-    study = configuration.load(
-        config,
-        SCHEMA,
-        source=" + ".join(path.name for path in map(Path, workflow.configfiles)),
+    if workflow.is_main_process:
+        for path in map(Path, workflow.configfiles):
+            configuration.refuse_repeated_keys(path)
+    # The rules below and the report see the configuration as it is meant, too.
+    config = configuration.with_texts_read(
+        config, workflow.config_settings.config, SCHEMA
     )
+    study = configuration.load(config, SCHEMA, source=CONFIGURED_IN)
 except InfoplaneError as error:
     sys.exit(f"infoplane: {error}")
 
@@ -90,6 +96,18 @@ BLOCKS = {
     ]
     for run, settings in study.runs.items()
 }
+# What makes a study impossible is said before anything is trained; a run that is trained needs its data no more.
+if workflow.is_main_process:
+    try:
+        datasets.check_planned(
+            {
+                run: study.runs[run]
+                for run, names in BLOCKS.items()
+                if not all(map(os.path.isfile, expand(WEIGHTS, run=run, block=names)))
+            }
+        )
+    except InfoplaneError as error:
+        sys.exit(f"infoplane: {CONFIGURED_IN}: {error}")
 # Other processes of Snakemake run one job each, of a block that was chosen before, whose file may be gone just now.
 BLOCK = (
     "|".join(sorted(set(itertools.chain(*BLOCKS.values()))))
@@ -142,14 +160,20 @@ def run_settings(wildcards):
     return study.runs[wildcards.run].to_json()
 
 
-def code(function, run=None, *others):
-    """A digest of exactly the code that a stage's function uses; others are found by name while it runs."""
-    roots = [f"infoplane.{name}" for name in (f"stages.{function}", *others)]
+def code(name, run=None, *others):
+    """A digest of the code that a command uses; others are found by name while it runs."""
+    roots = ["infoplane.cli:main", stages.commands()[name]]
+    roots += [f"infoplane.{other}" for other in others]
     if run is None:
         return digest(roots, source=SOURCE)
     settings = study.runs[run]
     roots.append(f"infoplane.datasets.{settings.dataset}:load")
     return digest(roots, source=SOURCE, entries=settings.activations)
+
+
+def command(text):
+    """The command of a rule, which Snakemake compares with that of the last run: blanks make no difference."""
+    return " ".join(text.split())
 
 
 def templates(package):

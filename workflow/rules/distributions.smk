@@ -26,7 +26,7 @@ rule distributions:
     params:
         settings=run_settings,
         code=lambda wildcards: code(
-            "distributions:distributions",
+            "distributions",
             wildcards.run,
             *[
                 f"{estimator_module(name)}:METHOD"
@@ -40,8 +40,10 @@ rule distributions:
             }
         ),
     shell:
-        "python -m infoplane distributions --activations {input.activations} --settings {params.settings:q} "
-        "--estimators {params.estimators:q} --output {output} > {log} 2>&1"
+        command(
+            "python -m infoplane distributions --activations {input.activations} --settings {params.settings:q} "
+            "--estimators {params.estimators:q} --output {output} > {log} 2>&1"
+        )
 
 
 rule distributions_table:
@@ -62,12 +64,14 @@ rule distributions_table:
     resources:
         **memory_and_time(lambda *_: need.collecting(study, "distributions")),
     params:
-        code=code("tables:collect"),
+        code=code("collect"),
         files=lambda _: DISTRIBUTIONS,
         runs=" ".join(
             f"--runs {run} --blocks {names[0]}" for run, names in BLOCKS.items()
         ),
         seeds=study.seeds,
     shell:
-        "python -m infoplane collect --files {params.files:q} {params.runs} "
-        "--number-of-seeds {params.seeds} --output {output} > {log} 2>&1"
+        command(
+            "python -m infoplane collect --files {params.files:q} {params.runs} "
+            "--number-of-seeds {params.seeds} --output {output} > {log} 2>&1"
+        )

@@ -19,9 +19,11 @@ rule explorer:
     resources:
         **memory_and_time(lambda *_: need.drawing(study, ["information", "training"])),
     params:
-        code=code("explorer:explorer"),
+        code=code("explorer"),
         page=templates("explorer"),
         study=study.name,
     shell:
-        "python -m infoplane explorer --study {params.study} --information {input.information} "
-        "--training {input.training} --output {output} > {log} 2>&1"
+        command(
+            "python -m infoplane explorer --study {params.study} --information {input.information} "
+            "--training {input.training} --output {output} > {log} 2>&1"
+        )

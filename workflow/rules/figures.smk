@@ -24,7 +24,7 @@ rule figure:
         ),
     params:
         code=lambda wildcards: code(
-            "figures:figure", None, f"figures.{figure_of(wildcards).name}:draw"
+            "figure", None, f"figures.{figure_of(wildcards).name}:draw"
         ),
         options=figure_options,
         declared=lambda wildcards: [
@@ -35,4 +35,6 @@ rule figure:
         # Read when the report is made; what depends on an output is not compared with the last run.
         caption=lambda wildcards, output: finished_text(output.caption),
     shell:
-        "python -m infoplane figure {params.options} --tables {input} --output {output} > {log} 2>&1"
+        command(
+            "python -m infoplane figure {params.options} --tables {input} --output {output} > {log} 2>&1"
+        )

@@ -24,7 +24,8 @@ rule check:
     log:
         f"{LOG}/check.log",
     run:
-        housekeeping.say(housekeeping.check(Path(RESULTS), NEEDED), log)
+        notes = datasets.notes_of_runs(study.runs)
+        housekeeping.say(housekeeping.check(Path(RESULTS), NEEDED, notes), log)
 
 
 rule clean:

@@ -27,12 +27,14 @@ rule information:
     params:
         settings=run_settings,
         code=lambda wildcards: code(
-            "information:information",
+            "information",
             wildcards.run,
             f"{estimator_module(wildcards.estimator)}:METHOD",
         ),
         estimator=lambda wildcards: ESTIMATORS[wildcards.estimator].to_json(),
     shell:
-        "python -m infoplane information --activations {input.activations} --settings {params.settings:q} "
-        "--name {wildcards.estimator} --estimator {params.estimator:q} "
-        "--device {resources.device} --output {output} > {log} 2>&1"
+        command(
+            "python -m infoplane information --activations {input.activations} --settings {params.settings:q} "
+            "--name {wildcards.estimator} --estimator {params.estimator:q} "
+            "--device {resources.device} --output {output} > {log} 2>&1"
+        )

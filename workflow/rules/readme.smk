@@ -29,6 +29,8 @@ rule readme:
         readme=str(Path(workflow.basedir) / "README.md"),
         folder=str(Path(workflow.basedir) / "docs"),
     shell:
-        "python -m infoplane readme --study {params.study} --figures {input.figures} --explorer {input.explorer} "
-        "--view {params.view:q} --claims {input.claims} --provenance {input.provenance} --folder {params.folder:q} "
-        "--output {params.readme:q} > {log} 2>&1"
+        command(
+            "python -m infoplane readme --study {params.study} --figures {input.figures} --explorer {input.explorer} "
+            "--view {params.view:q} --claims {input.claims} --provenance {input.provenance} --folder {params.folder:q} "
+            "--output {params.readme:q} > {log} 2>&1"
+        )

@@ -51,10 +51,12 @@ rule overview:
             lambda *_: need.drawing(study, ["training", "compression_summary"])
         ),
     params:
-        code=code("report:overview"),
+        code=code("overview"),
         page=templates("report"),
         study=study.name,
     shell:
-        "python -m infoplane overview --study {params.study} --training {input.training} "
-        "--summary {input.summary} --claims {input.claims} --parts {input.parts} "
-        "--output {output.front} --page {output.page} > {log} 2>&1"
+        command(
+            "python -m infoplane overview --study {params.study} --training {input.training} "
+            "--summary {input.summary} --claims {input.claims} --parts {input.parts} "
+            "--output {output.front} --page {output.page} > {log} 2>&1"
+        )

@@ -22,7 +22,7 @@ rule sensitivity:
             )
         ),
     params:
-        code=code("sensitivity:sensitivity"),
+        code=code("sensitivity"),
         files=lambda _: INFORMATION,
         runs=runs_and_blocks(),
         seeds=study.seeds,
@@ -48,10 +48,12 @@ rule sensitivity:
             }
         ),
     shell:
-        "python -m infoplane sensitivity --files {params.files:q} {params.runs} "
-        "--estimator {wildcards.estimator} {params.fixed} --number-of-seeds {params.seeds} "
-        "--training {input.training} --layers {input.layers} --variant {params.variant:q} --rules {params.rules:q} "
-        "--chosen {params.chosen:q} --resampling {params.resampling:q} --output {output} > {log} 2>&1"
+        command(
+            "python -m infoplane sensitivity --files {params.files:q} {params.runs} "
+            "--estimator {wildcards.estimator} {params.fixed} --number-of-seeds {params.seeds} "
+            "--training {input.training} --layers {input.layers} --variant {params.variant:q} --rules {params.rules:q} "
+            "--chosen {params.chosen:q} --resampling {params.resampling:q} --output {output} > {log} 2>&1"
+        )
 
 
 rule sensitivity_tables:
@@ -75,7 +77,9 @@ rule sensitivity_tables:
     resources:
         **memory_and_time(lambda *_: need.drawing(study, [])),
     params:
-        code=code("sensitivity:sensitivity_tables"),
+        code=code("sensitivity-tables"),
     shell:
-        "python -m infoplane sensitivity-tables --files {input} --output {output.table} "
-        "--summary {output.summary} --factors {output.factors} --text {output.text} > {log} 2>&1"
+        command(
+            "python -m infoplane sensitivity-tables --files {input} --output {output.table} "
+            "--summary {output.summary} --factors {output.factors} --text {output.text} > {log} 2>&1"
+        )

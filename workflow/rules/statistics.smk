@@ -23,10 +23,12 @@ rule compression:
     resources:
         **memory_and_time(lambda *_: need.by_run(study)),
     params:
-        code=code("statistics:compression_table"),
+        code=code("compression"),
     shell:
-        "python -m infoplane compression --information {input.information} --training {input.training} "
-        "--output {output.table} > {log} 2>&1"
+        command(
+            "python -m infoplane compression --information {input.information} --training {input.training} "
+            "--output {output.table} > {log} 2>&1"
+        )
 
 
 rule compression_summary:
@@ -46,11 +48,13 @@ rule compression_summary:
     resources:
         **memory_and_time(lambda *_: need.summarising(study)),
     params:
-        code=code("statistics:summary_table"),
+        code=code("compression-summary"),
         confidence=study.confidence,
     shell:
-        "python -m infoplane compression-summary --compression {input.compression} --confidence {params.confidence} "
-        "--output {output.table} > {log} 2>&1"
+        command(
+            "python -m infoplane compression-summary --compression {input.compression} --confidence {params.confidence} "
+            "--output {output.table} > {log} 2>&1"
+        )
 
 
 rule correlation:
@@ -70,13 +74,15 @@ rule correlation:
     resources:
         **memory_and_time(lambda *_: need.of_compression(study)),
     params:
-        code=code("statistics:correlation_table"),
+        code=code("correlation"),
         confidence=study.confidence,
         resamples=study.resamples,
         seed=study.resampling_seed,
     shell:
-        "python -m infoplane correlation --compression {input.compression} --confidence {params.confidence} "
-        "--resamples {params.resamples} --resampling-seed {params.seed} --output {output.table} > {log} 2>&1"
+        command(
+            "python -m infoplane correlation --compression {input.compression} --confidence {params.confidence} "
+            "--resamples {params.resamples} --resampling-seed {params.seed} --output {output.table} > {log} 2>&1"
+        )
 
 
 rule effects:
@@ -96,14 +102,16 @@ rule effects:
     resources:
         **memory_and_time(lambda *_: need.of_compression(study)),
     params:
-        code=code("statistics:effects_table"),
+        code=code("effects"),
         confidence=study.confidence,
         resamples=study.resamples,
         seed=study.resampling_seed,
     shell:
-        "python -m infoplane effects --compression {input.compression} "
-        "--confidence {params.confidence} --resamples {params.resamples} --resampling-seed {params.seed} "
-        "--output {output.table} > {log} 2>&1"
+        command(
+            "python -m infoplane effects --compression {input.compression} "
+            "--confidence {params.confidence} --resamples {params.resamples} --resampling-seed {params.seed} "
+            "--output {output.table} > {log} 2>&1"
+        )
 
 
 rule variance_components:
@@ -123,12 +131,14 @@ rule variance_components:
     resources:
         **memory_and_time(lambda *_: need.of_compression(study)),
     params:
-        code=code("statistics:components_table"),
+        code=code("variance-components"),
         confidence=study.confidence,
     shell:
-        "python -m infoplane variance-components --compression {input.compression} "
-        "--confidence {params.confidence} "
-        "--output {output.table} > {log} 2>&1"
+        command(
+            "python -m infoplane variance-components --compression {input.compression} "
+            "--confidence {params.confidence} "
+            "--output {output.table} > {log} 2>&1"
+        )
 
 
 rule seeds_needed:
@@ -148,15 +158,17 @@ rule seeds_needed:
     resources:
         **memory_and_time(lambda *_: need.of_compression(study)),
     params:
-        code=code("statistics:seeds_table"),
+        code=code("seeds-needed"),
         confidence=study.confidence,
         resamples=study.resamples,
         seed=study.resampling_seed,
         width=study.interval_width,
     shell:
-        "python -m infoplane seeds-needed --compression {input.compression} "
-        "--confidence {params.confidence} --resamples {params.resamples} --resampling-seed {params.seed} --width {params.width} "
-        "--output {output.table} > {log} 2>&1"
+        command(
+            "python -m infoplane seeds-needed --compression {input.compression} "
+            "--confidence {params.confidence} --resamples {params.resamples} --resampling-seed {params.seed} --width {params.width} "
+            "--output {output.table} > {log} 2>&1"
+        )
 
 
 rule phases:
@@ -176,14 +188,16 @@ rule phases:
     resources:
         **memory_and_time(lambda *_: need.by_run(study)),
     params:
-        code=code("statistics:phases_table"),
+        code=code("phases"),
         confidence=study.confidence,
         resamples=study.resamples,
         seed=study.resampling_seed,
     shell:
-        "python -m infoplane phases --information {input.information} --training {input.training} "
-        "--confidence {params.confidence} --resamples {params.resamples} --resampling-seed {params.seed} "
-        "--output {output.table} > {log} 2>&1"
+        command(
+            "python -m infoplane phases --information {input.information} --training {input.training} "
+            "--confidence {params.confidence} --resamples {params.resamples} --resampling-seed {params.seed} "
+            "--output {output.table} > {log} 2>&1"
+        )
 
 
 rule claims:
@@ -208,14 +222,16 @@ rule claims:
     resources:
         **memory_and_time(lambda *_: need.of_claims(study)),
     params:
-        code=code("statistics:claims_tables"),
+        code=code("claims"),
         rules=json.dumps(study.claims, sort_keys=True),
         confidence=study.confidence,
         resamples=study.resamples,
         seed=study.resampling_seed,
     shell:
-        "python -m infoplane claims --compression {input.compression} --information {input.information} "
-        "--layers {input.layers} "
-        "--rules {params.rules:q} --confidence {params.confidence} --resamples {params.resamples} "
-        "--resampling-seed {params.seed} --output {output.table} --parts {output.parts} --text {output.text} "
-        "> {log} 2>&1"
+        command(
+            "python -m infoplane claims --compression {input.compression} --information {input.information} "
+            "--layers {input.layers} "
+            "--rules {params.rules:q} --confidence {params.confidence} --resamples {params.resamples} "
+            "--resampling-seed {params.seed} --output {output.table} --parts {output.parts} --text {output.text} "
+            "> {log} 2>&1"
+        )

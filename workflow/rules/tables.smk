@@ -21,13 +21,15 @@ rule training_table:
     resources:
         **memory_and_time(lambda *_: need.collecting(study, "training")),
     params:
-        code=code("tables:training_table"),
+        code=code("training-table"),
         files=lambda _: WEIGHTS,
         runs=runs_and_blocks(),
         seeds=study.seeds,
     shell:
-        "python -m infoplane training-table --files {params.files:q} {params.runs} "
-        "--number-of-seeds {params.seeds} --output {output} > {log} 2>&1"
+        command(
+            "python -m infoplane training-table --files {params.files:q} {params.runs} "
+            "--number-of-seeds {params.seeds} --output {output} > {log} 2>&1"
+        )
 
 
 rule layers_table:
@@ -45,13 +47,15 @@ rule layers_table:
     resources:
         **memory_and_time(lambda *_: need.collecting(study, "layers")),
     params:
-        code=code("tables:collect"),
+        code=code("collect"),
         files=lambda _: LAYERS,
         runs=runs_and_blocks(),
         seeds=study.seeds,
     shell:
-        "python -m infoplane collect --files {params.files:q} {params.runs} "
-        "--number-of-seeds {params.seeds} --output {output} > {log} 2>&1"
+        command(
+            "python -m infoplane collect --files {params.files:q} {params.runs} "
+            "--number-of-seeds {params.seeds} --output {output} > {log} 2>&1"
+        )
 
 
 rule information_table:
@@ -69,11 +73,13 @@ rule information_table:
     resources:
         **memory_and_time(lambda *_: need.collecting(study, "information")),
     params:
-        code=code("tables:collect"),
+        code=code("collect"),
         files=lambda _: INFORMATION,
         runs=runs_and_blocks(),
         seeds=study.seeds,
         estimators=list(study.estimators),
     shell:
-        "python -m infoplane collect --files {params.files:q} {params.runs} --estimators {params.estimators} "
-        "--number-of-seeds {params.seeds} --output {output} > {log} 2>&1"
+        command(
+            "python -m infoplane collect --files {params.files:q} {params.runs} --estimators {params.estimators} "
+            "--number-of-seeds {params.seeds} --output {output} > {log} 2>&1"
+        )

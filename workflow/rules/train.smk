@@ -26,7 +26,9 @@ rule train:
         device=study.device,
     params:
         settings=run_settings,
-        code=lambda wildcards: code("train:train", wildcards.run),
+        code=lambda wildcards: code("train", wildcards.run),
     shell:
-        "python -m infoplane train --run {wildcards.run} --seeds {wildcards.block} --settings {params.settings:q} "
-        "--device {resources.device} --output {output} > {log} 2>&1"
+        command(
+            "python -m infoplane train --run {wildcards.run} --seeds {wildcards.block} --settings {params.settings:q} "
+            "--device {resources.device} --output {output} > {log} 2>&1"
+        )

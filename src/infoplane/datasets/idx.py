@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.datasets.interface import Dataset
+from infoplane.datasets.paths import path_of
 from infoplane.datasets.unpacking import unpack
 from infoplane.errors import InfoplaneError
 
@@ -35,7 +36,7 @@ def published(name: str, checksums: Mapping[str, str]) -> Published:
 
     def files(folder: str, samples: int = 0) -> list[Path]:
         """The files that the data are read from."""
-        return [Path(folder) / file for file in checksums]
+        return [path_of(folder) / file for file in checksums]
 
     def shape(folder: str, samples: int = 0) -> tuple[int, int, int]:
         """(samples, pixels, classes)."""
@@ -59,7 +60,7 @@ def read(name: str, folder: str, checksums: Mapping[str, str], samples: int) -> 
     """
     arrays = []
     for file, checksum in checksums.items():
-        path = Path(folder) / file
+        path = path_of(folder) / file
         if not path.is_file():
             raise InfoplaneError(
                 f"{path}: there is no such file; put the files {', '.join(checksums)} of {name} into that folder"

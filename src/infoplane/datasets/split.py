@@ -17,9 +17,14 @@ def split(dataset: Dataset, settings: Split) -> tuple[NDArray[np.int64], NDArray
     as the code published with the paper does. A stratified split does either within each class, so that both
     parts have the same proportions of classes up to rounding. Raises InfoplaneError if a part would be empty.
     """
-    samples = len(dataset.labels)
+    return split_labels(dataset.name, dataset.labels, settings)
+
+
+def split_labels(name: str, labels: NDArray[np.int64], settings: Split) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """As `split`, for a data set of which only the name and the labels are there."""
+    samples = len(labels)
     if settings.stratified:
-        groups = [np.flatnonzero(dataset.labels == label) for label in np.unique(dataset.labels)]
+        groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     else:
         groups = [np.arange(samples)]
     rng = np.random.default_rng(settings.seed)
@@ -32,6 +37,6 @@ def split(dataset: Dataset, settings: Split) -> tuple[NDArray[np.int64], NDArray
     if training.all() or not training.any():
         raise InfoplaneError(
             f"split.fraction is {settings.fraction}, which leaves no {'test' if training.all() else 'training'} "
-            f"samples of the {samples} of data set {dataset.name}; both parts need at least one"
+            f"samples of the {samples} of data set {name}; both parts need at least one"
         )
     return np.flatnonzero(training), np.flatnonzero(~training)

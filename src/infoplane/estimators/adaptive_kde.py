@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from infoplane.estimators.interface import Estimate, Information, Layer, Method
+from infoplane.estimators.interface import Estimate, Information, Layer, Method, exact
 from infoplane.estimators.pairwise import Bounds, chosen_bound, estimates, pairwise_bounds
 from infoplane.estimators.validation import check_choice, check_positive
 
@@ -92,7 +92,7 @@ def _estimate(
 def _describe(settings: Mapping[str, Any]) -> str:
     scaling = settings["scaling"]
     scale = _SCALES[scaling] if settings["noise_scale"] is None else settings["noise_scale"]
-    return f"noise {scaling.replace('_', ' ')} {scale:g} x largest |activity| of the layer and epoch"
+    return f"noise {scaling.replace('_', ' ')} {exact(scale)} x largest |activity| of the layer and epoch"
 
 
 METHOD = Method(

@@ -124,7 +124,8 @@ def _estimate(
 
 
 def _describe(settings: Mapping[str, Any]) -> str:
-    return f"up to {settings['bins']} bins, adapted per layer and epoch{describe_correction(settings)}"
+    words = f"up to {settings['bins']} bins, adapted per layer and epoch, the function's bound apart"
+    return f"{words}{describe_correction(settings)}"
 
 
 METHOD = Method(name="ebab", settings=BINNING_SETTINGS, describe=_describe, estimate=_estimate, bins=_bins)

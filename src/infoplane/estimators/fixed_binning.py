@@ -11,13 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from infoplane.errors import InfoplaneError
 from infoplane.estimators.binning import BINNING_SETTINGS, binned_information, describe_correction
 from infoplane.estimators.bins import Bins
-from infoplane.estimators.interface import Estimate, Information, Layer, Method
+from infoplane.estimators.interface import Estimate, Information, Layer, Method, exact
 from infoplane.estimators.validation import check_whole_number
 
 _RANGES = {
-    "activation_function": "the function's range, else [0, the network's largest activity]",
-    "network_maximum": "the network's range",
-    "layer_maximum": "the layer's range",
+    "activation_function": "the function's range, else [min(0, least), largest] of the network",
+    "network_maximum": "[min(0, least), largest] of the network",
+    "layer_maximum": "[min(0, least), largest] of the layer",
 }
 
 
@@ -106,7 +106,7 @@ def _estimate(
 
 def _describe(settings: Mapping[str, Any]) -> str:
     chosen = settings["range"]
-    where = f"over {_RANGES[chosen]}" if isinstance(chosen, str) else f"of [{chosen[0]:g}, {chosen[1]:g}]"
+    where = f"over {_RANGES[chosen]}" if isinstance(chosen, str) else f"of [{exact(chosen[0])}, {exact(chosen[1])}]"
     return f"{settings['bins']} bins {where}{describe_correction(settings)}"
 
 

@@ -59,15 +59,21 @@ class Estimate:
     i_ty_shuffled: NDArray[np.float64] | None = None
 
 
+def exact(value: float) -> str:
+    """A setting as few digits that give it back exactly: a reader is to compute with it again."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(float(value))
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     """How the pipeline calls an estimator.
 
     `settings` maps each key that a user may set in config.yaml to its JSON schema, each with `description` and
     `default`. `check`, where given, takes the completed settings and raises InfoplaneError for combinations
-    that the schema cannot exclude. `describe` gives the assumption as a reader needs it, in a few words, such as
-    "30 bins of [-1, 1]". `estimate(activity, labels, input_ids, layer, settings, device)` takes activity
-    (epochs, samples, units) float32 of one seed and layer and returns one Estimate per bound;
+    that the schema cannot exclude. `describe` gives the assumption as a reader needs it to compute the number
+    again, in a few words, such as "30 bins of [-1, 1]". `estimate(activity, labels, input_ids, layer, settings,
+    device)` takes activity (epochs, samples, units) float32 of one seed and layer and returns one Estimate per bound;
     `device` is "cpu" or "cuda", already resolved. `bins`, of the methods that sort activity into bins,
     takes the layer and the settings and returns what makes the bins of a (samples, units) array.
     """

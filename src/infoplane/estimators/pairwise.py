@@ -26,9 +26,19 @@ from infoplane.estimators.validation import Samples, check_choice, check_samples
 BOUNDS = ("upper", "lower")
 DEVICES = ("cpu", "cuda")
 
-# Activity above 2^20 or below 2^-20 is brought to about 1 by a power of two, which is exact: squares of
-# differences would leave the range of float32.
-_LARGE_EXPONENT = 20
+# Points are below 2^126, so that a difference of two is a finite float32; its square may be infinite, which is far.
+_LARGEST_POWER = 126
+# Noise whose deviation is within these powers of two, and activity within twice as many, need no scaling: all squares
+# that count are normal float32 numbers.
+_ORDINARY_POWER = 20
+# Values of a layer that are looked at together.
+_AT_ONCE = 2**16
+# Stands for a deviation of 0, which is that of a layer of zeros.
+_SMALLEST = 5e-324
+# What is smaller than this share of the noise's deviation becomes 0. No kernel value that counts changes by more than
+# 1e-10 sqrt(units) of itself, and the differences that are left are so large that their squares are normal numbers:
+# arithmetic with subnormal ones, of which saturated layers are full, takes several times as long.
+_NEGLIGIBLE = 2.0**-36
 
 
 class Bounds(NamedTuple):
@@ -65,19 +75,41 @@ def pairwise_bounds(
 
 
 def _scaled(samples: Samples, noise: Callable[[float], float]) -> Iterator[tuple[NDArray[np.float32], np.float32]]:
-    """Each item in float32, with the factor that makes squared distances exponents: log2(e) / (8 v)."""
+    """Each item in float32, with the factor that makes squared distances exponents: log2(e) / (8 v).
+
+    Points and noise are multiplied by one power of two, which is exact, such that the noise's deviation is about 1:
+    squares that count then are in the range of float32, however large or small the activity is.
+    """
     for item in samples.items():
-        largest = max(float(item.max()), -float(item.min()))
-        deviation = noise(largest)
-        # Float64 loses the common part first, which float32 might not hold beside the differences.
-        points = item if item.dtype == np.float32 else item - item.mean(axis=0)
-        exponent = math.frexp(largest if points is item else np.abs(points).max())[1]
-        if abs(exponent) > _LARGE_EXPONENT or points.dtype != np.float32:
-            points = np.ldexp(points, -exponent).astype(np.float32)
-            deviation = math.ldexp(deviation, -exponent)
+        points, largest = item, max(float(item.max()), -float(item.min()))
+        mantissa, power = math.frexp(noise(largest) or _SMALLEST)
+        if item.dtype != np.float32:
+            # Float64 loses the common part first, which float32 might not hold beside the differences.
+            exponent = math.frexp(largest)[1]
+            points = np.ldexp(item, -exponent)
+            points -= points.mean(axis=0)
+            power -= exponent
+            largest = float(np.abs(points).max())
+        shift = min(-power, _LARGEST_POWER - math.frexp(largest)[1])
+        shift = max(-_LARGEST_POWER, min(shift, _LARGEST_POWER))
+        if abs(power) <= _ORDINARY_POWER and math.frexp(largest)[1] <= 2 * _ORDINARY_POWER:
+            shift = 0  # the same bits without a copy
         # Beyond these limits all pairs, or none but the equal ones, are alike.
-        variance = min(max(deviation * deviation, 1e-30), 1e30)
-        yield points, np.float32(math.log2(math.e) / (8 * variance))
+        deviation = math.ldexp(mantissa, max(-50, min(power + shift, 50)))
+        if shift:
+            points = points * points.dtype.type(2.0**shift)
+        points = points.astype(np.float32, copy=False)
+        negligible = np.float32(_NEGLIGIBLE * deviation)
+        if _any_below(points, negligible):
+            points = np.where(np.abs(points) < negligible, np.float32(0), points)
+        yield points, np.float32(math.log2(math.e) / (8 * deviation * deviation))
+
+
+def _any_below(points: NDArray[np.float32], limit: np.float32) -> bool:
+    """Whether a value other than 0 is closer to 0 than `limit`; in parts, since a layer may be large."""
+    rows = max(1, _AT_ONCE // points.shape[1])
+    parts = (points[start : start + rows] for start in range(0, len(points), rows))
+    return any(bool(((np.abs(part) < limit) & (part != 0)).any()) for part in parts)
 
 
 def _on_cpu(samples: Samples, noise: Callable[[float], float]) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from infoplane.arrays import numbers, whole_numbers
 from infoplane.errors import InfoplaneError
 
 
@@ -44,17 +45,16 @@ def check_samples(activity: ArrayLike, labels: ArrayLike, input_ids: ArrayLike |
     """Bring the arrays of a caller into normal form.
 
     Activity of float16, integers or booleans is widened; float32 and float64 stay as they are, and are not
-    copied. Raises InfoplaneError for fewer than two axes, no samples or units, activity that is not real
-    numbers, and labels or input_ids that are not one integer per sample. That the activity is finite is
-    checked item by item, in `Samples.items`.
+    copied. Labels and input_ids may be floating-point numbers that are whole, or a single row or column. Raises
+    InfoplaneError for fewer than two axes, no samples or units, masked values, activity that is not real numbers, and
+    labels or input_ids that are not one whole number per sample. That the activity is finite is checked item by item,
+    in `Samples.items`.
     """
-    values = np.asarray(activity)
-    if values.dtype.kind in "iub":
-        values = values.astype(np.float64)
-    elif values.dtype == np.float16:
+    values = numbers(activity, "activity")
+    if values.dtype == np.float16:
         values = values.astype(np.float32)
-    elif values.dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
-        raise InfoplaneError(f"activity has the type {values.dtype}: real numbers are needed, best float32")
+    elif values.dtype != np.float32:
+        values = values.astype(np.float64, copy=False)
     if values.ndim < 2:
         raise InfoplaneError(f"activity has the shape {values.shape}: (..., samples, units) is needed")
     *leading, samples, units = values.shape
@@ -76,12 +76,7 @@ def check_samples(activity: ArrayLike, labels: ArrayLike, input_ids: ArrayLike |
 
 def _numbered(integers: ArrayLike, name: str, samples: int) -> tuple[NDArray[np.int64], int]:
     """Replace each distinct integer by its rank; returns the ranks and how many distinct ones there are."""
-    values = np.asarray(integers)
-    if values.dtype.kind not in "iub":
-        raise InfoplaneError(f"{name} has the type {values.dtype}: integers are needed, one per sample")
-    if values.shape != (samples,):
-        raise InfoplaneError(f"{name} has the shape {values.shape}: ({samples},) is needed, one integer per sample")
-    distinct, ranks = np.unique(values, return_inverse=True)
+    distinct, ranks = np.unique(whole_numbers(integers, name, samples), return_inverse=True)
     return ranks.reshape(-1).astype(np.int64), len(distinct)
 
 

@@ -6,12 +6,12 @@ it, and its content security policy forbids to load anything.
 
 from __future__ import annotations
 
-import html
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
+
+from infoplane.escaping import html, javascript
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,14 +38,14 @@ def page(study: str, information: Iterable[pd.DataFrame], training: pd.DataFrame
     version = vl_convert.get_vegalite_versions()[-1]
     versions = ", ".join(f"{name} {made_with[name]}" for name in ("infoplane", "torch", "numpy") if name in made_with)
     return Template(parts["page.html"]).substitute(
-        title=html.escape(f"{study}: the information plane"),
-        study=html.escape(study),
+        title=html(f"{study}: the information plane"),
+        study=html(study),
         css=css,
-        numbers=html.escape(_numbers_note(found, DECIMALS)),
-        versions=html.escape(versions),
-        vega_lite=html.escape(version),
+        numbers=html(_numbers_note(found, DECIMALS)),
+        versions=html(versions),
+        vega_lite=html(version),
         library=vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", version),
-        contents=_json({**found, "views": views(max(len(run["layers"]) for run in found["runs"]))}),
+        contents=javascript({**found, "views": views(max(len(run["layers"]) for run in found["runs"]))}),
         script=parts["page.js"],
     )
 
@@ -60,9 +60,3 @@ def _numbers_note(found: Mapping[str, Any], decimals: int) -> str:
 
 def _part(name: str) -> str:
     return (Path(__file__).parent / name).read_text(encoding="utf-8")
-
-
-def _json(value: Any) -> str:
-    """JSON that can stand within a script element: no text in it can end the element."""
-    text = json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=True)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import pandas as pd
 
+from infoplane.escaping import restructured_text
 from infoplane.figures import Declaration, selection
 from infoplane.figures.measures import MEASURES, percent
 
@@ -41,5 +41,4 @@ def caption(
     if of_seeds:
         notes.append(selection.seeds_note(of_seeds[0]))
     # Names and settings are plain text: |activity| would be a substitution.
-    plain = re.sub(r"([\\`*_|])", r"\\\1", " ".join(notes))
-    return "\n\n".join([*paragraphs, plain]).strip() + "\n"
+    return "\n\n".join([*paragraphs, restructured_text(" ".join(notes))]).strip() + "\n"

@@ -66,7 +66,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Figure:
     )
     if not runs:
         result.axes[0][0].set_axis_off()
-        say(result.axes[0][0], "the first seeds of all runs diverged")
+        say(result.axes[0][0], "the first seeds of all runs diverged or are dead")
     for run, axes in zip(runs, result.axes, strict=False):
         part = table[table["run"] == run]
         floor, top = _range_of_shares(part[part["estimator"] == ""])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from infoplane.escaping import html
 from infoplane.report.numbers import number, p_value
 
 # The page beside this module, without the claims.
@@ -31,8 +31,8 @@ def claims_page(study: str, claims: pd.DataFrame, parts: pd.DataFrame) -> str:
     )
     template = (Path(__file__).parent / _TEMPLATE).read_text(encoding="utf-8")
     return Template(template).substitute(
-        title=html.escape(f"Claims of the study {study}"),
-        settings=html.escape(settings).replace(" %", "&nbsp;%"),
+        title=html(f"Claims of the study {study}"),
+        settings=html(settings).replace(" %", "&nbsp;%"),
         claims="\n".join(_claim(claim, parts[parts["claim"] == claim["claim"]]) for claim in claims.to_dict("records")),
     )
 
@@ -40,8 +40,8 @@ def claims_page(study: str, claims: pd.DataFrame, parts: pd.DataFrame) -> str:
 def _claim(claim: Mapping[Any, Any], parts: pd.DataFrame) -> str:
     rows = "\n".join(map(_part, parts.to_dict("records")))
     return f"""<section>
-<h2>{html.escape(claim["claim"])} {_verdict(claim["verdict"])}</h2>
-<p>{html.escape(claim["statement"])}.</p>
+<h2>{html(claim["claim"])} {_verdict(claim["verdict"])}</h2>
+<p>{html(claim["statement"])}.</p>
 <table>
 <thead><tr><th>Part and statistic</th><th>Verdict</th><th>Estimate and interval</th><th>Against the threshold</th>\
 <th>p</th><th>Seeds</th></tr></thead>
@@ -59,21 +59,21 @@ def _part(part: Mapping[Any, Any]) -> str:
         # An empty text is a missing value after a CSV file.
         if isinstance(part[column], str) and part[column]:
             about.append(f"{title}: {part[column]}")
-    note = html.escape(". ".join(about) + ".")
+    note = html(". ".join(about) + ".")
     interval = f"{number(part['estimate'])} [{number(part['lower'])}, {number(part['upper'])}]" if estimable else ""
     cells = [
-        f"<b>{html.escape(part['part'])}</b><br>{html.escape(part['statistic'])}<small>{note}</small>",
+        f"<b>{html(part['part'])}</b><br>{html(part['statistic'])}<small>{note}</small>",
         _verdict(part["verdict"]),
         interval,
         _drawing(part) if estimable else "",
-        html.escape(p_value(part["p_corrected"])) if math.isfinite(part["p_corrected"]) else "",
+        html(p_value(part["p_corrected"])) if math.isfinite(part["p_corrected"]) else "",
         str(part["n"]) if part["n"] else "",
     ]
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
 def _verdict(verdict: str) -> str:
-    return f'<span class="{verdict.replace(" ", "-")}">{html.escape(verdict)}</span>'
+    return f'<span class="{verdict.replace(" ", "-")}">{html(verdict)}</span>'
 
 
 def _drawing(part: Mapping[Any, Any]) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from infoplane.escaping import restructured_text as escaped
 from infoplane.figures import selection, style
 from infoplane.report.numbers import count, number
 from infoplane.statistics import mean_intervals
@@ -35,6 +35,7 @@ def front_page(
         *_claims(claims, parts),
         _heading("What was run", "-"),
         *_runs(training),
+        *_notes(made_with),
         _heading("Estimators", "-"),
         "\n".join(_estimators(summary)),
         _heading("Made with", "-"),
@@ -115,6 +116,17 @@ def _runs(training: pd.DataFrame) -> Iterable[str]:
     yield "Means over the seeds that did not diverge, with 95 % intervals."
 
 
+def _notes(made_with: Mapping[str, Any]) -> Iterable[str]:
+    """What is odd about the data sets, as it was found when the networks were trained."""
+    concerned: dict[str, dict[str, None]] = {}
+    for source in made_with["sources"].values():
+        for note in source.get("data_notes", ()):
+            concerned.setdefault(note, {})[source["run"]] = None
+    if concerned:
+        yield _heading("Notes on the data", "-")
+        yield "\n".join(f"- {escaped(', '.join(runs))}: {escaped(note)}." for note, runs in concerned.items())
+
+
 def _estimators(summary: pd.DataFrame) -> Iterable[str]:
     for name, rows in summary.groupby("estimator", sort=False):
         label = style.estimator_label(str(name), str(rows["method"].iloc[0]))
@@ -149,8 +161,3 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequenc
             lines.append(f"   {'*' if index == 0 else ' '} - {start}".rstrip())
             lines += [f"       {line}".rstrip() for line in rest]
     return "\n".join(lines)
-
-
-def escaped(text: str) -> str:
-    """Text in which reStructuredText finds no markup."""
-    return re.sub(r"([\\*`|_<>:\[\]])", r"\\\1", text)

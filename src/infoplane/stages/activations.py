@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,12 +13,17 @@ from infoplane.errors import InfoplaneError
 from infoplane.progress import Progress
 from infoplane.provenance import provenance
 from infoplane.settings import RunSettings
-from infoplane.stages.common import check_settings, load_dataset, resolve_device, tidy
+from infoplane.stages.common import Device, check_settings, load_dataset, resolve_device, tidy
 from infoplane.training import layer_activities
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-def activations(settings: RunSettings, device: str, weights: Path, output: Path, layers_output: Path) -> None:
-    """Dump the activity of every layer for every sample, and write the table of layers."""
+__all__ = ["activations"]
+
+
+def activations(weights: Path, settings: RunSettings, output: Path, layers: Path, device: Device = "auto") -> None:
+    """Dump the activity of every layer for every sample to `output`, and write the table of layers to `layers`."""
     dataset = load_dataset(settings)
     device = resolve_device(device)
     with storage.open_checked(weights, "weights") as source:
@@ -42,7 +48,7 @@ def activations(settings: RunSettings, device: str, weights: Path, output: Path,
     with storage.create(output, "activations", {**made_with, **provenance(), "device": device}) as file:
         for name, values in (("seeds", seeds), ("epochs", epochs), ("diverged_epoch", diverged)):
             storage.write_array(file, name, values)
-        dumps, minima, maxima = [], [], []
+        dumps, minima, maxima, varying = [], [], [], []
         for index, units in enumerate(widths, start=1):
             shape = (len(seeds), len(epochs), samples, units)
             dumps.append(
@@ -52,6 +58,7 @@ def activations(settings: RunSettings, device: str, weights: Path, output: Path,
             )
             minima.append(np.empty(shape[:2], np.float32))
             maxima.append(np.empty(shape[:2], np.float32))
+            varying.append(np.empty(shape[:2], np.float32))
         with Progress(f"activations {run}", len(epochs), "recorded epochs") as progress:
             for step in range(len(epochs)):
                 at_epoch = {name: values[:, step] for name, values in parameters.items()}
@@ -59,17 +66,30 @@ def activations(settings: RunSettings, device: str, weights: Path, output: Path,
                     dumps[layer][:, step] = activity
                     minima[layer][:, step] = activity.min(axis=(1, 2))
                     maxima[layer][:, step] = activity.max(axis=(1, 2))
+                    varying[layer][:, step] = varying_units(activity)
                 progress.step()
         for index in range(len(widths)):
             storage.write_array(file, f"layer{index + 1}/minimum", minima[index])
             storage.write_array(file, f"layer{index + 1}/maximum", maxima[index])
+            storage.write_array(file, f"layer{index + 1}/varying_units", varying[index])
     columns = {
         "activity_minimum": np.stack(minima, axis=-1),
         "activity_maximum": np.stack(maxima, axis=-1),
+        "varying_units": np.stack(varying, axis=-1),
         **{
             name: statistics.get(name, np.full((len(seeds), len(epochs), len(widths)), np.nan))
             for name in ("weight_norm", "gradient_mean_norm", "gradient_sd_norm")
         },
     }
     axes = {"seed": seeds, "epoch": epochs, "layer": np.arange(1, len(widths) + 1)}
-    storage.write_table(tidy(run, settings, axes, columns), layers_output, made_with)
+    storage.write_table(tidy(run, settings, axes, columns), layers, made_with)
+
+
+def varying_units(activity: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How many units of (seeds, samples, units) do not have the same activity for all samples: (seeds,).
+
+    NaN where an activity is not finite: a network that diverged says nothing.
+    """
+    smallest, largest = activity.min(axis=1), activity.max(axis=1)
+    known = (np.isfinite(smallest) & np.isfinite(largest)).all(axis=-1)
+    return np.where(known, np.count_nonzero(largest > smallest, axis=-1), np.nan).astype(np.float32)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,27 @@ if TYPE_CHECKING:
     from infoplane.datasets import Dataset
 
 
-def resolve_device(device: str) -> str:
+Device = Literal["auto", "cpu", "cuda"]
+
+
+def files_of(
+    files: str, runs: Sequence[Sequence[str]], blocks: Sequence[Sequence[str]], estimators: Sequence[str] = ("",)
+) -> list[Path]:
+    """The files of every combination of run, its blocks and estimators, in the order given.
+
+    `files` is a path with {run}, {block} and perhaps {estimator}: a study may have more files than fit on a command
+    line. The runs of `runs[i]` have the blocks of `blocks[i]`. Raises InfoplaneError if there are more of one.
+    """
+    if len(runs) != len(blocks):
+        raise InfoplaneError(f"--runs is given {len(runs)} times; --blocks must be given as often")
+    return [
+        Path(files.format(run=run, block=block, estimator=estimator))
+        for of_same, names in zip(runs, blocks, strict=True)
+        for run, estimator, block in itertools.product(of_same, estimators, names)
+    ]
+
+
+def resolve_device(device: Device) -> Literal["cpu", "cuda"]:
     """Either cpu or cuda; auto takes CUDA where there is one. Raises InfoplaneError for cuda where there is none.
 
     Of several CUDA devices cuda then means one that other jobs do not use, as long as there are enough.
@@ -49,6 +70,26 @@ def recorded_settings(made_with: Mapping[str, Any], path: Path) -> RunSettings:
         raise InfoplaneError(
             f"{path}: this file does not say which settings it was made with; remove it to have it made again"
         ) from error
+
+
+def settings_of_runs(made_with: Mapping[str, Any], path: Path) -> dict[str, RunSettings]:
+    """All settings of every run in a table that joins several, by the run's name.
+
+    `made_with` is the provenance of the table, or of one that was made from it. Raises InfoplaneError if it lacks any.
+    """
+    found: dict[str, RunSettings] = {}
+    for source in made_with.get("sources", {}).values():
+        settings = recorded_settings(source, path)
+        if found.setdefault(source["run"], settings) != settings:
+            raise InfoplaneError(
+                f"{path}: the blocks of seeds of the run {source['run']!r} were made with different settings; remove "
+                "the results of that run to have them made again"
+            )
+    if not found:
+        raise InfoplaneError(
+            f"{path}: this table does not say which settings its runs have; remove it to have it made again"
+        )
+    return found
 
 
 def check_settings(made_with: Mapping[str, Any], settings: RunSettings, path: Path) -> None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from infoplane.estimators.bins import Bins
 
+__all__ = ["distributions"]
+
 # Equal bins of the histogram, narrower than those of any estimator in use.
 _FINE = 200
 
@@ -30,19 +32,21 @@ _FINE = 200
 _Histogram = dict[str, "NDArray[Any]"]
 
 
-def distributions(settings: RunSettings, estimators: Mapping[str, EstimatorSettings], dump: Path, output: Path) -> None:
+def distributions(
+    activations: Path, settings: RunSettings, estimators: Mapping[str, EstimatorSettings], output: Path
+) -> None:
     """Write the distribution of every layer's activity, all units and samples pooled, and the bins imposed on it.
 
-    Of the first seed of the dump that did not diverge, at the last recorded epoch; without such a seed the table is
-    empty. Only those of `estimators` count that sort activity into bins.
+    Of the first seed of the dump that did not diverge and is not dead, at the last recorded epoch; without such a seed
+    the table is empty. Only those of `estimators` count that sort activity into bins.
 
     One row per bin: layer, estimator ("" for the histogram of 200 equal bins), method, assumption, state (its number
     from 0), low, high (from low up to, not including, high; the ends may be infinite, and a value that is a state of
     its own is both) and count, of values of single units.
     """
-    with storage.open_checked(dump, "activations") as source:
+    with storage.open_checked(activations, "activations") as source:
         made_with = storage.read_provenance(source)
-        check_settings(made_with, settings, dump)
+        check_settings(made_with, settings, activations)
         seeds, epochs, diverged = (source[key][:] for key in ("seeds", "epochs", "diverged_epoch"))
         names = storage.layers(source)
 
@@ -53,7 +57,8 @@ def distributions(settings: RunSettings, estimators: Mapping[str, EstimatorSetti
 
         pooled = {"estimator": "", "method": "", "assumption": ""}
         frames = []
-        for s in np.flatnonzero(diverged < 0)[:1].tolist():
+        is_dead = np.any([source[f"{layer}/varying_units"][:, -1] == 0 for layer in names], axis=0)
+        for s in np.flatnonzero((diverged < 0) & ~is_dead)[:1].tolist():
             minimum, maximum = (
                 np.stack([source[f"{layer}/{key}"][s] for layer in names], axis=-1) for key in ("minimum", "maximum")
             )

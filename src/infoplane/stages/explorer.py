@@ -7,6 +7,8 @@ from pathlib import Path
 from infoplane import storage
 from infoplane.explorer import page
 
+__all__ = ["explorer"]
+
 
 def explorer(study: str, information: Path, training: Path, output: Path) -> None:
     """Write the page of a study; runs are read one by one, since the table of a large study takes gigabytes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +12,28 @@ from infoplane.figures import render
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["animation", "figure"]
+
 
 def figure(
-    name: str, estimator: str | None, settings: Mapping[str, Any], tables: Sequence[Path], outputs: Sequence[Path]
+    name: str,
+    tables: Sequence[Path],
+    output: Sequence[Path],
+    estimator: str | None = None,
+    confidence: float | None = None,
+    measure: str | None = None,
 ) -> None:
-    """Draw the figure `name` from tables whose file names are the names of the tables."""
-    render(name, _read(tables, estimator), outputs, estimator=estimator, **settings)
+    """Draw the figure `name` from tables whose file names are the names of the tables; one output for each format.
+
+    Figures that each estimator has its own of take `estimator`, those with intervals their `confidence`, those of
+    compression its `measure`.
+    """
+    given = {"confidence": confidence, "measure": measure}
+    settings: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    render(name, _read(tables, estimator), output, estimator=estimator, **settings)
 
 
-def animation(estimator: str, run: str | None, information: Path, training: Path, output: Path) -> None:
+def animation(estimator: str, information: Path, training: Path, output: Path, run: str | None = None) -> None:
     """Animate the information plane of one estimator, of all runs or of one."""
     from infoplane.figures.animation import animate
 

@@ -16,13 +16,15 @@ from infoplane.estimators.interface import Layer
 from infoplane.progress import Progress
 from infoplane.provenance import provenance
 from infoplane.settings import EstimatorSettings, RunSettings
-from infoplane.stages.common import check_settings, load_dataset, resolve_device, tidy
+from infoplane.stages.common import Device, check_settings, load_dataset, resolve_device, tidy
 
 if TYPE_CHECKING:
     import h5py
     from numpy.typing import NDArray
 
     from infoplane.datasets import Dataset
+
+__all__ = ["information"]
 
 # Bytes of activity that are held at once.
 _SLAB_BYTES = 64 * 2**20
@@ -32,19 +34,25 @@ Values = dict[str, dict[str, "NDArray[np.float64]"]]
 
 
 def information(
-    settings: RunSettings, name: str, estimator: EstimatorSettings, device: str, dump: Path, output: Path
+    activations: Path,
+    settings: RunSettings,
+    name: str,
+    estimator: EstimatorSettings,
+    output: Path,
+    device: Device = "auto",
 ) -> None:
     """Estimate I(T;X) and I(T;Y) for every seed, recorded epoch and layer of a dump."""
     dataset = load_dataset(settings)
     device = resolve_device(device)
     results: Values = {}
-    with storage.open_checked(dump, "activations") as source:
+    with storage.open_checked(activations, "activations") as source:
         made_with = storage.read_provenance(source)
-        check_settings(made_with, settings, dump)
+        check_settings(made_with, settings, activations)
         seeds, epochs, diverged = (source[key][:] for key in ("seeds", "epochs", "diverged_epoch"))
         names = storage.layers(source)
-        minimum, maximum = (
-            np.stack([source[f"{layer}/{key}"][:] for layer in names], axis=-1) for key in ("minimum", "maximum")
+        minimum, maximum, varying = (
+            np.stack([source[f"{layer}/{key}"][:] for layer in names], axis=-1)
+            for key in ("minimum", "maximum", "varying_units")
         )
         with Progress(f"information {made_with['run']} {name}", len(seeds) * len(names), "layers") as progress:
             for s in range(len(seeds)):
@@ -55,7 +63,7 @@ def information(
                     try:
                         found = _estimate(source[f"{key}/activity"], s, usable, dataset, layer, estimator, device)
                     except InfoplaneError as error:
-                        raise InfoplaneError(f"{dump}: seed {seeds[s]}, layer {layer.index}: {error}") from error
+                        raise InfoplaneError(f"{activations}: seed {seeds[s]}, layer {layer.index}: {error}") from error
                     for bound, columns in found.items():
                         for column, values in columns.items():
                             target = results.setdefault(bound, {}).setdefault(
@@ -65,6 +73,9 @@ def information(
                     progress.step()
     method = METHODS[estimator.method]
     axes = {"seed": seeds, "epoch": epochs, "layer": np.arange(1, len(names) + 1)}
+    # As with the estimates, nothing is said of a network that has diverged.
+    has_diverged = (diverged[:, None] >= 0) & (epochs >= diverged[:, None])
+    varying = np.where(has_diverged[..., None], np.nan, varying)
     labels = {"n_layers": len(names), "estimator": name, "method": estimator.method}
     table = pd.concat(
         [
@@ -72,7 +83,13 @@ def information(
                 made_with["run"],
                 settings,
                 axes,
-                {**labels, "bound": bound, "assumption": method.describe(estimator.settings), **columns},
+                {
+                    **labels,
+                    "bound": bound,
+                    "assumption": method.describe(estimator.settings),
+                    **columns,
+                    "varying_units": varying,
+                },
             )
             for bound, columns in results.items()
         ],

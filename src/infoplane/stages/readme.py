@@ -13,6 +13,9 @@ from pathlib import Path
 
 from infoplane import storage
 from infoplane.errors import InfoplaneError
+from infoplane.escaping import markdown_code
+
+__all__ = ["readme"]
 
 # Pictures for a screen: pixels across, and a palette, which keeps them below 400 kB.
 WIDTH = 1600
@@ -64,7 +67,7 @@ def _claims_section(study: str, claims: Path, provenance: Path) -> str:
     if not verdicts:
         raise InfoplaneError(f"{claims}: this file has no claims with verdicts; remove it to have it made again")
     lines = [
-        f"The study `{study}` of {date} ({versions}).",
+        f"The study {markdown_code(study)} of {date} ({versions}).",
         "",
         "| | claim | verdict |",
         "|---|---|---|",

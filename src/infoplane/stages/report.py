@@ -7,9 +7,11 @@ from pathlib import Path
 from infoplane import storage
 from infoplane.report import claims_page, front_page
 
+__all__ = ["overview"]
 
-def overview(study: str, training: Path, summary: Path, claims: Path, parts: Path, front: Path, page: Path) -> None:
-    """Write the front page as reStructuredText to `front` and the claims as HTML to `page`."""
+
+def overview(study: str, training: Path, summary: Path, claims: Path, parts: Path, output: Path, page: Path) -> None:
+    """Write the front page as reStructuredText to `output` and the claims as HTML to `page`."""
     of_claims, of_parts = storage.read_table(claims), storage.read_table(parts)
     text = front_page(
         study,
@@ -19,6 +21,6 @@ def overview(study: str, training: Path, summary: Path, claims: Path, parts: Pat
         of_parts,
         storage.read_table_provenance(claims),
     )
-    for path, content in ((front, text), (page, claims_page(study, of_claims, of_parts))):
+    for path, content in ((output, text), (page, claims_page(study, of_claims, of_parts))):
         with storage.replacing(path) as temporary:
             temporary.write_text(content, encoding="utf-8")

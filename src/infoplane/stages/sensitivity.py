@@ -12,15 +12,20 @@ import pandas as pd
 
 from infoplane import storage
 from infoplane.provenance import provenance
+from infoplane.stages.common import files_of, settings_of_runs
 from infoplane.statistics import Rules
 from infoplane.statistics.sensitivity import sensitivity_summary, settings_of_estimator, stopped
 from infoplane.statistics.sensitivity_text import as_markdown
 from infoplane.statistics.series import owners_of
 
+__all__ = ["sensitivity", "sensitivity_tables"]
+
 
 def sensitivity(
-    files: Sequence[Path],
-    fixed_files: Sequence[Path],
+    files: str,
+    runs: Sequence[Sequence[str]],
+    blocks: Sequence[Sequence[str]],
+    estimator: str,
     number_of_seeds: int,
     training: Path,
     layers: Path,
@@ -29,24 +34,29 @@ def sensitivity(
     chosen: Mapping[str, Any],
     resampling: Mapping[str, Any],
     output: Path,
+    fixed: str = "",
 ) -> None:
     """The claims under every setting of one estimator.
 
-    `files` are its tables of information, run by run, `fixed_files` those of its counterpart with one range of bins
-    for all layers, if there is one. `variant` has base, varied, value and settings of the estimator, `rules` the
-    section `claims`, `chosen` bounds, measures and stopping, `resampling` confidence, resamples and resampling_seed.
+    Its tables of information are given by `files`, `runs` and `blocks` as of `files_of`; `fixed` is the name of its
+    counterpart with one range of bins for all layers, if there is one. `variant` has base, varied, value and settings
+    of the estimator, `rules` the section `claims`, `chosen` bounds, measures and stopping, `resampling` confidence,
+    resamples and resampling_seed.
     """
     of_training = storage.read_table(training)
     made_with = storage.read_table_provenance(training)
     shares = chosen["stopping"]
-    own = stopped(_by_run(files, number_of_seeds), of_training, shares)
-    fixed = stopped(_by_run(fixed_files, number_of_seeds), of_training, shares) if fixed_files else None
-    name = storage.read_table_provenance(fixed_files[0])["estimator"] if fixed_files else None
+    own, counterpart = (
+        stopped(_by_run(files_of(files, runs, blocks, [name]), number_of_seeds), of_training, shares) if name else None
+        for name in (estimator, fixed)
+    )
+    assert own is not None
     table = settings_of_estimator(
         own,
-        fixed,
+        counterpart,
         owners_of(storage.read_table(layers)),
-        Rules(**{**rules, "fixed": name}),
+        Rules(**{**rules, "fixed": fixed or None}),
+        settings_of_runs(made_with, training),
         shares=shares,
         bounds=chosen["bounds"],
         measures=chosen["measures"],

@@ -2,114 +2,145 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from infoplane import storage
+from infoplane import statistics, storage
 from infoplane.provenance import provenance
-from infoplane.statistics import (
-    Rules,
-    claims,
-    compression,
-    compression_summary,
-    correlation,
-    effects,
-    phases,
-    seeds_needed,
-    variance_components,
-)
+from infoplane.stages.common import settings_of_runs
 from infoplane.statistics.claims import OF_INFORMATION, OF_LAYERS
 from infoplane.statistics.claims_text import as_markdown
 
+__all__ = [
+    "claims",
+    "compression",
+    "compression_summary",
+    "correlation",
+    "effects",
+    "phases",
+    "seeds_needed",
+    "variance_components",
+]
 
-def compression_table(information: Path, training: Path, output: Path) -> None:
+
+def compression(information: Path, training: Path, output: Path) -> None:
     """The measures of compression of every run, seed, layer, estimator and bound."""
     of_training = storage.read_table(training)
-    table = pd.concat([compression(rows, of_training) for rows in _trajectories(information)], ignore_index=True)
+    table = pd.concat(
+        [statistics.compression(rows, of_training) for rows in _trajectories(information)], ignore_index=True
+    )
     storage.write_table(table, output, _from(information))
 
 
-def summary_table(compression_path: Path, confidence: float, output: Path) -> None:
+def compression_summary(compression: Path, output: Path, confidence: float = 0.95) -> None:
     """Mean, standard deviation and interval over seeds of every measure."""
-    table = compression_summary(storage.read_table(compression_path), confidence=confidence)
-    storage.write_table(table, output, {**_from(compression_path), "confidence": confidence})
+    table = statistics.compression_summary(storage.read_table(compression), confidence=confidence)
+    storage.write_table(table, output, {**_from(compression), "confidence": confidence})
 
 
-def correlation_table(compression_path: Path, confidence: float, resamples: int, seed: int, output: Path) -> None:
+def correlation(
+    compression: Path, output: Path, confidence: float = 0.95, resamples: int = 2000, resampling_seed: int = 0
+) -> None:
     """Correlation over seeds of every measure with generalisation."""
-    settings = {"confidence": confidence, "resamples": resamples, "resampling_seed": seed}
-    table = correlation(storage.read_table(compression_path), confidence=confidence, number=resamples, seed=seed)
-    storage.write_table(table, output, {**_from(compression_path), **settings})
+    settings = {"confidence": confidence, "resamples": resamples, "resampling_seed": resampling_seed}
+    table = statistics.correlation(
+        storage.read_table(compression), confidence=confidence, number=resamples, seed=resampling_seed
+    )
+    storage.write_table(table, output, {**_from(compression), **settings})
 
 
-def effects_table(compression_path: Path, confidence: float, resamples: int, seed: int, output: Path) -> None:
+def effects(
+    compression: Path, output: Path, confidence: float = 0.95, resamples: int = 2000, resampling_seed: int = 0
+) -> None:
     """Every run with a penalty against the run without."""
-    settings = {"confidence": confidence, "resamples": resamples, "resampling_seed": seed}
-    table = effects(storage.read_table(compression_path), confidence=confidence, number=resamples, seed=seed)
-    storage.write_table(table, output, {**_from(compression_path), **settings})
+    settings = {"confidence": confidence, "resamples": resamples, "resampling_seed": resampling_seed}
+    made_with = _from(compression)
+    of_runs = settings_of_runs(made_with, compression)
+    measured = storage.read_table(compression)
+    table = statistics.effects(measured, of_runs, confidence=confidence, number=resamples, seed=resampling_seed)
+    storage.write_table(table, output, {**made_with, **settings})
 
 
-def components_table(compression_path: Path, confidence: float, output: Path) -> None:
+def variance_components(compression: Path, output: Path, confidence: float = 0.95) -> None:
     """Variance of compression between activation functions and between seeds."""
-    table = variance_components(storage.read_table(compression_path), confidence=confidence)
-    storage.write_table(table, output, {**_from(compression_path), "confidence": confidence})
+    made_with = _from(compression)
+    of_runs = settings_of_runs(made_with, compression)
+    table = statistics.variance_components(storage.read_table(compression), of_runs, confidence=confidence)
+    storage.write_table(table, output, {**made_with, "confidence": confidence})
 
 
-def seeds_table(
-    compression_path: Path, confidence: float, resamples: int, seed: int, width: float, output: Path
+def seeds_needed(
+    compression: Path,
+    output: Path,
+    confidence: float = 0.95,
+    resamples: int = 2000,
+    resampling_seed: int = 0,
+    width: float = 0.1,
 ) -> None:
     """Spread over seeds, and how many of them an interval of a given width takes."""
-    settings = {"confidence": confidence, "resamples": resamples, "resampling_seed": seed, "interval_width": width}
-    table = seeds_needed(
-        storage.read_table(compression_path), width=width, confidence=confidence, number=resamples, seed=seed
+    settings = {
+        "confidence": confidence,
+        "resamples": resamples,
+        "resampling_seed": resampling_seed,
+        "interval_width": width,
+    }
+    table = statistics.seeds_needed(
+        storage.read_table(compression), width=width, confidence=confidence, number=resamples, seed=resampling_seed
     )
-    storage.write_table(table, output, {**_from(compression_path), **settings})
+    storage.write_table(table, output, {**_from(compression), **settings})
 
 
-def phases_table(information: Path, training: Path, confidence: float, resamples: int, seed: int, output: Path) -> None:
+def phases(
+    information: Path,
+    training: Path,
+    output: Path,
+    confidence: float = 0.95,
+    resamples: int = 2000,
+    resampling_seed: int = 0,
+) -> None:
     """Where the mean trajectory of I(T;X) peaks, how far it rises and falls."""
-    settings = {"confidence": confidence, "resamples": resamples, "resampling_seed": seed}
+    settings = {"confidence": confidence, "resamples": resamples, "resampling_seed": resampling_seed}
     of_training = storage.read_table(training)
     tables = [
-        phases(rows, of_training, confidence=confidence, number=resamples, seed=seed)
+        statistics.phases(rows, of_training, confidence=confidence, number=resamples, seed=resampling_seed)
         for rows in _trajectories(information)
     ]
     table = pd.concat(tables, ignore_index=True)
     storage.write_table(table, output, {**_from(information), **settings})
 
 
-def claims_tables(
-    compression_path: Path,
+def claims(
+    compression: Path,
     information: Path,
     layers: Path,
-    rules: str,
-    confidence: float,
-    resamples: int,
-    seed: int,
+    rules: Mapping[str, Any],
     output: Path,
     parts: Path,
     text: Path,
+    confidence: float = 0.95,
+    resamples: int = 2000,
+    resampling_seed: int = 0,
 ) -> None:
     """The verdict on every claim as a table, the parts that it rests on, and both as Markdown."""
-    of_claims = json.loads(rules)
-    settings = {"confidence": confidence, "resamples": resamples, "resampling_seed": seed, "claims": of_claims}
-    measured = storage.read_table(compression_path)
-    table, of_parts = claims(
+    settings = {"confidence": confidence, "resamples": resamples, "resampling_seed": resampling_seed, "claims": rules}
+    measured = storage.read_table(compression)
+    made_with = {**_from(compression), **settings}
+    table, of_parts = statistics.claims(
         measured,
-        storage.read_rows(information, "estimator", of_claims["estimator"], OF_INFORMATION),
+        storage.read_rows(information, "estimator", rules["estimator"], OF_INFORMATION),
         storage.read_table(layers, OF_LAYERS),
-        Rules(**of_claims),
+        statistics.Rules(**rules),
+        settings_of_runs(made_with, compression),
         confidence=confidence,
         number=resamples,
-        seed=seed,
+        seed=resampling_seed,
     )
-    made_with = {**_from(compression_path), **settings}
     storage.write_table(of_parts, parts, made_with)
     with storage.replacing(text) as temporary:
-        temporary.write_text(as_markdown(table, of_parts, of_claims, measured), encoding="utf-8")
+        temporary.write_text(as_markdown(table, of_parts, rules, measured), encoding="utf-8")
     storage.write_table(table, output, made_with)
 
 

@@ -11,13 +11,20 @@ import pandas as pd
 
 from infoplane import storage
 from infoplane.provenance import provenance
-from infoplane.stages.common import recorded_settings, tidy
+from infoplane.stages.common import files_of, recorded_settings, tidy
+
+__all__ = ["collect", "training_table"]
 
 
-def training_table(weights: Sequence[Path], number_of_seeds: int, output: Path) -> None:
-    """Collect the histories of all weights files: one row per run, seed below `number_of_seeds` and recorded epoch."""
+def training_table(
+    files: str, runs: Sequence[Sequence[str]], blocks: Sequence[Sequence[str]], number_of_seeds: int, output: Path
+) -> None:
+    """Collect the histories of all weights files: one row per run, seed below `number_of_seeds` and recorded epoch.
+
+    `files`, `runs` and `blocks` as of `files_of`.
+    """
     frames, sources = [], {}
-    for path in weights:
+    for path in files_of(files, runs, blocks):
         with storage.open_checked(path, "weights") as source:
             made_with = storage.read_provenance(source)
             axes = {"seed": source["seeds"][:], "epoch": source["epochs"][:]}
@@ -25,20 +32,38 @@ def training_table(weights: Sequence[Path], number_of_seeds: int, output: Path) 
             history["diverged_epoch"] = np.repeat(source["diverged_epoch"][:][:, None], len(axes["epoch"]), axis=1)
             rows = tidy(made_with["run"], recorded_settings(made_with, path), axes, history)
             frames.append(rows[rows["seed"] < number_of_seeds])
-            sources[made_with["run"]] = made_with
+            sources[_source(path, made_with)] = made_with
     storage.write_table(pd.concat(frames, ignore_index=True), output, _collected(sources))
 
 
-def collect(tables: Sequence[Path], number_of_seeds: int, output: Path) -> None:
-    """Join tables of the same columns, in the given order, but for the seeds from `number_of_seeds` on."""
+def collect(
+    files: str,
+    runs: Sequence[Sequence[str]],
+    blocks: Sequence[Sequence[str]],
+    number_of_seeds: int,
+    output: Path,
+    estimators: Sequence[str] = ("",),
+) -> None:
+    """Join tables of the same columns, but for the seeds from `number_of_seeds` on.
+
+    `files`, `runs`, `blocks` and `estimators` as of `files_of`.
+    """
+    tables = files_of(files, runs, blocks, estimators)
     sources = {}
     for path in tables:
         made_with = storage.read_table_provenance(path)
         recorded_settings(made_with, path)
-        sources["/".join(part for part in (made_with["run"], made_with.get("estimator")) if part)] = made_with
+        sources[_source(path, made_with)] = made_with
     frames = [storage.read_table(path) for path in tables]
     joined = pd.concat([rows[rows["seed"] < number_of_seeds] for rows in frames], ignore_index=True)
     storage.write_table(joined, output, _collected(sources))
+
+
+def _source(path: Path, made_with: Mapping[str, Any]) -> str:
+    """What the provenance of a joined table calls one of its files: run, block of seeds and, if any, estimator."""
+    # The files of an estimator are in a folder of the block's name, the others have it themselves.
+    block = path.parent.name if "estimator" in made_with else path.name.partition(".")[0]
+    return "/".join(part for part in (made_with["run"], block, made_with.get("estimator")) if part)
 
 
 def _collected(sources: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

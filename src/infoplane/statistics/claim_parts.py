@@ -16,13 +16,15 @@ import scipy
 from numpy.typing import NDArray
 
 from infoplane.settings import ADAPTIVE_METHODS
+from infoplane.statistics.comparability import baseline_of
 from infoplane.statistics.compression import RESOLUTION
-from infoplane.statistics.effects import baseline_of, t_interval
+from infoplane.statistics.effects import t_interval
 from infoplane.statistics.phases import of_mean_trajectories
 from infoplane.statistics.pooled import Pooled, pooled_correlations
 from infoplane.statistics.resampling import Floats, bca_interval, bca_p, holm, resamples, resamples_for
 from infoplane.statistics.seeds import components, variation
-from infoplane.statistics.series import OfRun, Series, informative, mean_over_layers
+from infoplane.statistics.series import OfRun, Series, mean_over_layers
+from infoplane.statistics.spread import informative, spread_of_layers
 
 SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_ESTIMABLE = "supported", "contradicted", "inconclusive", "not estimable"
 VERDICTS = (SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_ESTIMABLE)
@@ -35,6 +37,7 @@ NUMBER_OF_PARTS = 14
 
 _STUDENT = "Student's t over seeds"
 _BOOTSTRAP = "BCa bootstrap of seeds"
+_NO_SEED = "every seed diverged or is dead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +154,7 @@ def _c1(evidence: Evidence) -> list[Part]:
         return [_missing(part, "no run without a penalty has a non-saturating activation function")]
     scores, layers = series.scores(runs, measure, common=False)
     if scores.columns.empty:
-        return [_missing(part, "every hidden layer is at the ceiling, or every seed diverged")]
+        return [_missing(part, f"every hidden layer is at the ceiling, or {_NO_SEED}")]
     part = replace(part, runs=" ".join(scores.columns), layers=layers)
     return [_mean_part(part, scores.mean(axis=1).to_numpy(), evidence.confidence)]
 
@@ -277,7 +280,7 @@ def _c3(evidence: Evidence) -> list[Part]:
     usable = informative(own.of_layers["at_ceiling"][:, :-1])
     flat = replace(flat, runs=relu[0], layers=" ".join(map(str, usable + 1)))
     if not len(usable) or own.trajectories is None:
-        return [varies, _missing(flat, "every hidden layer is at the ceiling, or every seed diverged")]
+        return [varies, _missing(flat, f"every hidden layer is at the ceiling, or {_NO_SEED}")]
     if len(own.seeds) < FEWEST_SEEDS:
         return [varies, _missing(flat, f"{len(own.seeds)} seeds, {FEWEST_SEEDS} are needed")]
     number = _number_of_resamples(evidence, len(own.seeds))
@@ -327,11 +330,11 @@ def _c4(evidence: Evidence) -> list[Part]:
         ),
     ]
     pairs = []
-    for settings in series.runs.to_dict("records"):
-        if settings["l2"] > 0 and settings["weight_decay"] == 0:
-            baseline, _ = baseline_of(settings["run"], series.runs)
+    for run, settings in series.settings.items():
+        if settings.l2 > 0 and settings.weight_decay == 0:
+            baseline, _ = baseline_of(run, series.settings)
             if baseline is not None:
-                pairs.append((str(settings["run"]), baseline))
+                pairs.append((run, baseline))
     if not pairs:
         return [_missing(part, "no run with an L2 penalty has a run that is otherwise equal") for part in parts]
     values: list[list[pd.Series]] = [[], [], []]
@@ -356,7 +359,7 @@ def _c4(evidence: Evidence) -> list[Part]:
     for part, found, used in zip(parts, values, layers, strict=True):
         part = replace(part, runs=named, layers="; ".join(dict.fromkeys(used)))
         if not found:
-            result.append(_missing(part, "no layers are below the ceiling in both runs, or every seed diverged"))
+            result.append(_missing(part, f"no layers are below the ceiling in both runs, or {_NO_SEED}"))
             continue
         seeds = pd.concat(found, axis=1).dropna().mean(axis=1).to_numpy(dtype=np.float64)
         result.append(_mean_part(part, seeds, evidence.confidence))
@@ -365,7 +368,7 @@ def _c4(evidence: Evidence) -> list[Part]:
 
 def _spread(of_run: OfRun, layers: NDArray[np.int64]) -> pd.Series:
     """Standard deviation of I(T;X) at the end between layers, by seed."""
-    return pd.Series(of_run.of_layers["i_tx_end"][:, layers].std(axis=1, ddof=1), index=of_run.seeds)
+    return pd.Series(spread_of_layers(of_run.of_layers["i_tx_end"], layers), index=of_run.seeds)
 
 
 def _c5(evidence: Evidence) -> list[Part]:

@@ -24,7 +24,8 @@ from infoplane.statistics.claim_parts import (
     Rules,
     parts_of,
 )
-from infoplane.statistics.effects import PENALTIES
+from infoplane.statistics.comparability import SettingsOfRuns
+from infoplane.statistics.dead import lost_networks
 from infoplane.statistics.frames import SERIES, require_columns
 from infoplane.statistics.resampling import holm
 from infoplane.statistics.series import Series, owners_of, trajectories_of
@@ -50,6 +51,7 @@ def claims(
     information: pd.DataFrame,
     layers: pd.DataFrame,
     rules: Rules,
+    settings: SettingsOfRuns,
     *,
     confidence: float = 0.95,
     number: int = 2000,
@@ -58,14 +60,15 @@ def claims(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The verdict on every claim, and the parts that it rests on.
 
+    `settings` has all settings of every run: what is compared must be otherwise equal.
     The first table has one row per claim: claim, statement, verdict (supported, contradicted, inconclusive or not
-    estimable), reason (which parts decided, or why nothing could), then of the claim's first part statistic,
-    estimate, lower, upper, threshold, n (seeds), p and p_corrected (Holm, over all parts of all claims), then
-    estimator, bound, assumption, measure, generalisation, confidence and rule. The second has one row per part, with
-    inference (where interval and p come from), runs and layers (by name and number) that entered. Raises
-    InfoplaneError if an estimator of the rules is not in the tables.
+    estimable), reason (which parts decided, or why nothing could), then of the claim's first part statistic, estimate,
+    lower, upper, threshold, n (seeds), p and p_corrected (Holm, over all parts of all claims), then estimator, bound,
+    assumption, measure, generalisation, confidence, n_diverged and n_dead (networks that are left out) and rule. The
+    second has one row per part, with inference (where interval and p come from), runs and layers (by name and number)
+    that entered. Raises InfoplaneError if an estimator of the rules is not in the tables.
     """
-    require_columns(compression, ["run", "seed", "layer", *SERIES, rules.measure, *PENALTIES], "compression")
+    require_columns(compression, ["run", "seed", "layer", *SERIES, rules.measure, "dead"], "compression")
     require_columns(information, OF_INFORMATION, "information")
     require_columns(layers, OF_LAYERS, "layers")
     owners = owners_of(layers)
@@ -74,8 +77,8 @@ def claims(
     of_series = information[(information["estimator"] == rules.estimator) & (information["bound"] == bound)]
     fixed = None
     if rules.fixed is not None:
-        fixed = Series(_of_estimator(compression, rules.fixed, rules.bound, "fixed"))
-    series = Series(chosen, owners=owners, trajectories=trajectories_of(of_series))
+        fixed = Series(_of_estimator(compression, rules.fixed, rules.bound, "fixed"), settings)
+    series = Series(chosen, settings, owners=owners, trajectories=trajectories_of(of_series))
     parts = judged_parts(Evidence(series, fixed, rules, confidence, number, seed, end_share))
     described = {
         "estimator": rules.estimator,
@@ -84,6 +87,7 @@ def claims(
         "measure": rules.measure,
         "generalisation": rules.generalisation,
         "confidence": confidence,
+        **lost_networks(chosen),
     }
     numbers = ["statistic", "estimate", "lower", "upper", "threshold", "n", "p", "p_corrected"]
     rows = []

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from infoplane.escaping import markdown, markdown_code
 from infoplane.statistics.claim_parts import NOT_ESTIMABLE
 
 _MEASURES: Mapping[str, str] = {
@@ -23,7 +24,7 @@ def as_markdown(table: pd.DataFrame, parts: pd.DataFrame, rules: Mapping[str, An
     first = table.iloc[0]
     bound = "" if first["bound"] == "none" else f", {first['bound']} bound"
     of_seeds = compression.drop_duplicates(["run", "seed"])
-    datasets = listed(map(str, compression["dataset"].unique()))
+    datasets = markdown(listed(map(str, compression["dataset"].unique())))
     epochs = listed(f"{number}" for number in sorted(compression["epochs"].unique()))
     counts = of_seeds.groupby("run")["seed"].nunique()
     seeds = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
@@ -33,7 +34,8 @@ def as_markdown(table: pd.DataFrame, parts: pd.DataFrame, rules: Mapping[str, An
         "",
         f"Tested on {counts.size} runs of {seeds} seeds and {epochs} epochs on {datasets}"
         + (f", of which {diverged} networks diverged and are left out" if diverged else "")
-        + f". Mutual information is that of the estimator `{first['estimator']}`{bound}: {first['assumption']}. "
+        + f". Mutual information is that of the estimator {markdown_code(first['estimator'])}{bound}: "
+        f"{markdown(first['assumption'])}. "
         f"Compression of a layer is its {_MEASURES[first['measure']]}. Generalisation is the "
         f"{first['generalisation'].replace('_', ' ')} at the end.",
         "",
@@ -52,14 +54,16 @@ def as_markdown(table: pd.DataFrame, parts: pd.DataFrame, rules: Mapping[str, An
 def _sentences(part: pd.Series) -> str:
     start = f"{part['part'][0].upper()}{part['part'][1:]}: **{part['verdict']}**. "
     if part["verdict"] == NOT_ESTIMABLE:
-        return f"{start}The {part['statistic']} is {part['reason']}."
+        return f"{start}The {markdown(part['statistic'])} is {markdown(part['reason'])}."
     where = f"runs {', '.join(part['runs'].split())}"
     if part["layers"]:
         where += f"; {_layers(part['layers'])}"
+    where = markdown(where)
     return (
-        f"{start}The {part['statistic']} is {part['estimate']:.3g} [{part['lower']:.3g}, {part['upper']:.3g}] "
+        f"{start}The {markdown(part['statistic'])} is "
+        f"{part['estimate']:.3g} [{part['lower']:.3g}, {part['upper']:.3g}] "
         f"(n = {part['n']} seeds, {p_text(part['p_corrected'])}; {part['inference']}; {where}). "
-        f"Rule: {part['rule']}."
+        f"Rule: {markdown(part['rule'])}."
     )
 
 

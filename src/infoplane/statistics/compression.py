@@ -7,6 +7,8 @@ tenth of the epochs, at least one:
 - balance: (sum of all decreases - sum of all increases) / (sum of both) between successive recorded epochs, in
   [-1, 1]: 1 if I(T;X) only ever falls, -1 if it only ever rises;
 - final: 1 - I(T;X) at the end / H(X).
+
+Networks that diverged or are dead (see `dead`) have no measures: they are NaN.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from infoplane.errors import InfoplaneError
+from infoplane.statistics.dead import VARYING_UNITS, dead_layers, is_left_out
 from infoplane.statistics.frames import SERIES, SERIES_DETAILS, require_columns, settings_columns
 
 # The first is the primary one: figures and claims use it unless told otherwise.
@@ -37,19 +40,20 @@ def compression(
 ) -> pd.DataFrame:
     """The compression of every run, seed, layer, estimator and bound, beside the seed's accuracy and loss.
 
-    `end_share` is the share of the recorded epochs that make the end; the end of accuracy and loss is the mean
-    over the same epochs. A layer is `at_ceiling` if its I(T;X) stays within `ceiling_tolerance` bits of H(X) at
-    every recorded epoch: it then cannot show compression, and a drop near 0 says nothing about the network.
-    `ceiling_share` is the share of recorded epochs that it spends there.
+    `end_share` is the share of the recorded epochs that make the end; the end of accuracy and loss is the mean over the
+    same epochs. `information` says how many units of the layer vary (varying_units). A layer is `at_ceiling` if its
+    I(T;X) stays within `ceiling_tolerance` bits of H(X) at every recorded epoch: it then cannot show compression, and a
+    drop near 0 says nothing about the network. `ceiling_share` is the share of recorded epochs that it spends there.
 
     Returns the run's settings, then seed, layer, estimator, bound, n_layers, method, assumption, h_x, h_y, drop,
     balance, final, i_tx_start, i_tx_maximum, i_tx_end, i_ty_end (all bits), epoch_of_maximum (the first epoch
     within 1e-9 bits of the largest I(T;X); -1 if there is none), end_from_epoch, at_ceiling, ceiling_share,
     train_accuracy, test_accuracy, accuracy_gap (train - test), train_loss, test_loss (nats), diverged,
-    diverged_epoch (-1: never) and status. Seeds that diverged stay as rows, their measures are NaN.
+    diverged_epoch (-1: never), layer_dead (at the last recorded epoch), dead (the network) and status. Seeds that
+    diverged or are dead stay as rows, their measures are NaN.
     `status` is "ok" or says which measure is not estimable and why; no measure is NaN without it.
     """
-    require_columns(information, [*_KEYS, *SERIES_DETAILS, "epoch", "i_tx", "i_ty"], "information")
+    require_columns(information, [*_KEYS, *SERIES_DETAILS, "epoch", "i_tx", "i_ty", VARYING_UNITS], "information")
     losses = ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]
     require_columns(training, ["run", "seed", "epoch", *losses, "diverged_epoch"], "training")
 
@@ -113,11 +117,16 @@ def compression(
     )
     rows = rows.merge(_training_end(rows, training), on=["run", "seed", "end_from_epoch"], how="left")
 
-    diverged = rows["diverged"].to_numpy(dtype=np.bool_)
-    rows.loc[diverged, list(MEASURES)] = np.nan
-    rows.loc[diverged, "at_ceiling"] = False
-    rows["status"] = _status(rows, missing, counts)
-    return rows
+    constant = dead_layers(information)
+    found = rows[["run", "seed", "layer"]].merge(constant, on=["run", "seed", "layer"], how="left", indicator=True)
+    rows["layer_dead"] = (found["_merge"] == "both").to_numpy() & ~rows["diverged"].to_numpy(dtype=np.bool_)
+    rows["dead"] = rows.groupby(["run", "seed"], sort=False, observed=True)["layer_dead"].transform("any")
+    left_out = is_left_out(rows).to_numpy()
+    rows.loc[left_out, list(MEASURES)] = np.nan
+    rows.loc[left_out, "at_ceiling"] = False
+    rows["last_epoch"] = epochs[lasts]
+    rows["status"] = _status(rows, missing, counts, constant)
+    return rows.drop(columns="last_epoch")
 
 
 def _training_end(rows: pd.DataFrame, training: pd.DataFrame) -> pd.DataFrame:
@@ -146,13 +155,24 @@ def _training_end(rows: pd.DataFrame, training: pd.DataFrame) -> pd.DataFrame:
     return result[["run", "seed", "end_from_epoch", *ordered, "diverged", "diverged_epoch"]]
 
 
-def _status(rows: pd.DataFrame, missing: NDArray[np.int64], counts: NDArray[np.int64]) -> list[str]:
+def _status(
+    rows: pd.DataFrame, missing: NDArray[np.int64], counts: NDArray[np.int64], constant: pd.DataFrame
+) -> list[str]:
     """For every row "ok", or the reasons why its measures are not estimable."""
     result = []
     undefined = rows[list(MEASURES)].isna().to_numpy()
+    runs, seeds, dead, last = (rows[name].tolist() for name in ("run", "seed", "dead", "last_epoch"))
+    layers_of: dict[tuple[str, int], list[int]] = {}
+    for run, seed, layer in constant.itertuples(index=False):
+        layers_of.setdefault((run, seed), []).append(layer)
     for index, diverged_epoch in enumerate(rows["diverged_epoch"].tolist()):
         if diverged_epoch >= 0:
             result.append(f"not estimable: diverged at epoch {diverged_epoch}")
+        elif dead[index]:
+            first = min(layers_of[runs[index], seeds[index]])
+            result.append(
+                f"not estimable: dead, no unit of layer {first} varies over samples at the last epoch, {last[index]}"
+            )
         elif missing[index]:
             result.append(f"not estimable: I(T;X) is missing at {missing[index]} of {counts[index]} recorded epochs")
         elif undefined[index].any():

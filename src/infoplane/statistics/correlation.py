@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from infoplane.statistics import sums
 from infoplane.statistics.compression import MEASURES, RESOLUTION
+from infoplane.statistics.dead import is_left_out
 from infoplane.statistics.frames import SERIES, SERIES_DETAILS, require_columns, settings_columns
 from infoplane.statistics.resampling import Floats, Resamples, bca_interval, holm, permutation_p, resamples
 
@@ -89,13 +90,13 @@ def correlation(
 ) -> pd.DataFrame:
     """Correlate every measure of compression with every measure of generalisation, over seeds.
 
-    One row per run, layer, estimator, bound, measure and generalisation (scope "run"), then one per data set,
-    layer, estimator, bound, measure and generalisation pooled over the runs with equally many layers (scope
-    "pooled", run "all runs"; settings that differ between the pooled runs are empty). Diverged seeds are left
-    out. `number` resamples are drawn from the random seed `seed`. `measures` and `generalisations` may be fewer.
+    One row per run, layer, estimator, bound, measure and generalisation (scope "run"), then one per data set, layer,
+    estimator, bound, measure and generalisation pooled over the runs with equally many layers (scope "pooled", run "all
+    runs"; settings that differ between the pooled runs are empty). Diverged and dead seeds are left out. `number`
+    resamples are drawn from the random seed `seed`. `measures` and `generalisations` may be fewer.
 
     Columns: the settings, layer, estimator, bound, n_layers, method, assumption, h_x, h_y, scope, measure,
-    generalisation, n_seeds, n_diverged, n (seeds that entered), n_runs (runs that entered), degrees_of_freedom
+    generalisation, n_seeds, n_diverged, n_dead, n (seeds that entered), n_runs (runs that entered), degrees_of_freedom
     (n - 2 within a run; pooled n - n_runs - 1, for each run's mean is estimated), pearson_r, pearson_lower,
     pearson_upper (Fisher's z), pearson_p, spearman_rho, spearman_p (both two-sided, from Student's t), status;
     then the fields of `Resampled`: BCa intervals of r and rho, p values by permutation, and Pearson's partial
@@ -105,7 +106,7 @@ def correlation(
     3 seeds, equal values for all seeds, or a layer at its ceiling H(X) for every seed.
     """
     needed = ["run", "dataset", "seed", "layer", *SERIES, *SERIES_DETAILS, *MEASURES, *GENERALISATION, GIVEN]
-    require_columns(compression, [*needed, "diverged", "at_ceiling"], "compression")
+    require_columns(compression, [*needed, "diverged", "dead", "at_ceiling"], "compression")
     settings = settings_columns(compression)
     details = ["layer", *SERIES, *SERIES_DETAILS]
     by_run: dict[object, list[dict[str, object]]] = {run: [] for run in compression["run"].unique()}
@@ -140,20 +141,22 @@ def correlation(
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """The seeds of one run that did not diverge, for one layer, estimator and bound, as arrays over seeds."""
+    """The seeds of one run that did not diverge and are not dead, of one layer and series, as arrays over seeds."""
 
     n_seeds: int
     n_diverged: int
+    n_dead: int
     seeds: NDArray[np.int64]
     at_ceiling: NDArray[np.bool_]
     columns: dict[str, Floats]
 
     @classmethod
     def of(cls, rows: pd.DataFrame) -> _Run:
-        kept = rows[~rows["diverged"]]
+        kept = rows[~is_left_out(rows)]
         return cls(
             len(rows),
-            len(rows) - len(kept),
+            int(rows["diverged"].sum()),
+            int(rows["dead"].sum()),
             kept["seed"].to_numpy(np.int64),
             kept["at_ceiling"].to_numpy(np.bool_),
             {name: kept[name].to_numpy(np.float64) for name in (*MEASURES, *GENERALISATION, GIVEN)},
@@ -185,6 +188,7 @@ def _row(
         "generalisation": generalisation,
         "n_seeds": sum(run.n_seeds for run in runs),
         "n_diverged": sum(run.n_diverged for run in runs),
+        "n_dead": sum(run.n_dead for run in runs),
         **_as_row(found),
     }
 
@@ -302,10 +306,10 @@ def _of_run(run: _Run, measure: str, generalisation: str, confidence: float) -> 
 def poolable(compression: pd.DataFrame, measure: str, generalisation: str) -> pd.DataFrame:
     """The seeds that enter the correlation pooled over runs, for one layer, estimator and bound.
 
-    Diverged seeds are left out, seeds without one of the values, and whole runs that say nothing about the slope:
-    those with one seed, with equal compression for all seeds, or with every seed at the ceiling.
+    Diverged and dead seeds are left out, seeds without one of the values, and whole runs that say nothing about the
+    slope: those with one seed, with equal compression for all seeds, or with every seed at the ceiling.
     """
-    runs = [rows[~rows["diverged"]] for _, rows in compression.groupby("run", observed=True, sort=False)]
+    runs = [rows[~is_left_out(rows)] for _, rows in compression.groupby("run", observed=True, sort=False)]
     return pd.concat([compression[:0], *(rows[_Run.of(rows).pooled(measure, generalisation)] for rows in runs)])
 
 

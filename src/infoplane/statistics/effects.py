@@ -5,15 +5,18 @@ A seed starts from the same random draws in both runs, so differences are taken 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import scipy
 
+from infoplane.statistics.comparability import SettingsOfRuns, baseline_of, is_penalised, settings_of
 from infoplane.statistics.compression import MEASURES, RESOLUTION
+from infoplane.statistics.dead import is_left_out
 from infoplane.statistics.frames import SERIES, SERIES_DETAILS, require_columns, settings_columns, settings_of_runs
 from infoplane.statistics.resampling import Floats, holm, permutation_p, resamples
-
-PENALTIES = ("l2", "weight_decay")
+from infoplane.statistics.spread import spreads
 
 # Per layer, beside the measures of compression (bits).
 OF_LAYERS = (*MEASURES, "i_tx_end")
@@ -24,13 +27,23 @@ SPREAD = "spread"
 FEWEST_SEEDS = 3
 
 
-def effects(compression: pd.DataFrame, *, confidence: float = 0.95, number: int = 2000, seed: int = 0) -> pd.DataFrame:
+def effects(
+    compression: pd.DataFrame,
+    settings: SettingsOfRuns,
+    *,
+    confidence: float = 0.95,
+    number: int = 2000,
+    seed: int = 0,
+) -> pd.DataFrame:
     """Compare every run with a penalty with the run without, for each layer and for the seed as a whole.
+
+    `settings` has all settings of every run, by which the run without is found: it equals the other in all of them but
+    the penalty. A run for which there is none has one row, whose status says so. Diverged and dead seeds are left out.
 
     One row per penalised run, measure and layer; `layer` is 0 for what belongs to the seed as a whole: accuracy and
     loss (with empty estimator and bound) and the spread of I(T;X) between layers at the end. The spread leaves out
-    layers that are at the ceiling H(X) for more than half of the seeds of either run, for they agree because they
-    cannot do otherwise; `layers` names those that remain.
+    layers that are at the ceiling H(X) for more than half of the seeds of a run that is compared with this baseline,
+    for they agree because they cannot do otherwise; `layers` names those that remain.
 
     Columns: the settings, baseline (name of the run without penalty), estimator, bound, method, assumption, layer,
     layers, measure, n (seeds that both runs have), n_at_ceiling, n_at_ceiling_baseline, mean, mean_baseline,
@@ -39,23 +52,33 @@ def effects(compression: pd.DataFrame, *, confidence: float = 0.95, number: int 
     cliffs_delta (P(penalised > baseline) - P(<), of all pairs of seeds) with its interval, and status: "ok" or
     "not estimable: ..." where the numbers are NaN.
     """
-    needed = ["run", "seed", "layer", *SERIES, *SERIES_DETAILS, *OF_LAYERS, *OF_TRAINING, "diverged", "at_ceiling"]
-    require_columns(compression, [*needed, *PENALTIES], "compression")
+    needed = [
+        "run",
+        "seed",
+        "layer",
+        *SERIES,
+        *SERIES_DETAILS,
+        *OF_LAYERS,
+        *OF_TRAINING,
+        "diverged",
+        "dead",
+        "at_ceiling",
+    ]
+    require_columns(compression, needed, "compression")
     rows: list[dict[str, object]] = []
-    runs = settings_of_runs(compression)
     columns = settings_columns(compression)
-    for settings in runs.to_dict("records"):
-        if not any(settings[name] > 0 for name in PENALTIES):
-            continue
-        described = {name: settings[name] for name in columns}
-        baseline, reason = baseline_of(settings["run"], runs)
+    of_runs = {str(row["run"]): row for row in settings_of_runs(compression).to_dict("records")}
+    known = settings_of(list(of_runs), settings)
+    baselines = {run: baseline_of(run, known) for run in of_runs if is_penalised(known[run])}
+    for run, (baseline, reason) in baselines.items():
+        described = {name: of_runs[run][name] for name in columns}
         if baseline is None:
             rows.append({**described, "layer": 0, "measure": MEASURES[0], "n": 0, "status": reason})
             continue
         described["baseline"] = baseline
-        penalised = compression[compression["run"] == settings["run"]]
-        without = compression[compression["run"] == baseline]
-        rows += _of_pair(described, penalised, without, confidence, number, seed)
+        group = [baseline, *(other for other, (found, _) in baselines.items() if found == baseline)]
+        chosen = compression[compression["run"].isin(group) & ~is_left_out(compression)]
+        rows += _of_pair(described, chosen, (run, baseline), group, confidence, number, seed)
     details = ["estimator", "bound", "method", "assumption", "layer", "layers", "measure"]
     names = [*columns, "baseline", *details, "n", "n_at_ceiling", "n_at_ceiling_baseline", *_NUMBERS]
     table = pd.DataFrame(rows, columns=[*names, "status"])
@@ -71,30 +94,19 @@ _NUMBERS = [
 ]
 
 
-def baseline_of(run: str, runs: pd.DataFrame) -> tuple[str | None, str]:
-    """The run without a penalty that equals `run` in every other setting, or None and why there is none."""
-    others = [name for name in runs.columns if name not in ("run", *PENALTIES)]
-    own = runs[runs["run"] == run].iloc[0]
-    equal = (runs[others] == own[others]).all(axis=1) & (runs[list(PENALTIES)] == 0).all(axis=1)
-    found = runs.loc[equal, "run"].tolist()
-    if len(found) == 1:
-        return str(found[0]), "ok"
-    if not found:
-        return None, "not estimable: no run without a penalty is otherwise equal"
-    return None, f"not estimable: {len(found)} runs without a penalty are otherwise equal ({', '.join(found)})"
-
-
 def _of_pair(
     described: dict[str, object],
-    penalised: pd.DataFrame,
-    without: pd.DataFrame,
+    chosen: pd.DataFrame,
+    pair: tuple[str, str],
+    group: Sequence[str],
     confidence: float,
     number: int,
     seed: int,
 ) -> list[dict[str, object]]:
     columns = ["seed", *SERIES, "layer", "method", "assumption", "h_x", *OF_LAYERS, *OF_TRAINING, "at_ceiling"]
-    both = penalised.loc[~penalised["diverged"].astype(bool), columns].merge(
-        without.loc[~without["diverged"].astype(bool), [*columns[:4], *OF_LAYERS, *OF_TRAINING, "at_ceiling"]],
+    penalised, without = (chosen[chosen["run"] == run] for run in pair)
+    both = penalised[columns].merge(
+        without[[*columns[:4], *OF_LAYERS, *OF_TRAINING, "at_ceiling"]],
         on=columns[:4],
         suffixes=("", "_baseline"),
     )
@@ -110,28 +122,30 @@ def _of_pair(
         first = series.iloc[0]
         of_series = {**described, "estimator": estimator, "bound": bound}
         of_series |= {"method": first["method"], "assumption": first["assumption"]}
-        for layer, group in series.groupby("layer", sort=True):
+        for layer, of_layer in series.groupby("layer", sort=True):
             for measure in OF_LAYERS:
-                result = _compared(group, measure, confidence, number, seed)
-                if measure in MEASURES and group[["at_ceiling", "at_ceiling_baseline"]].all(axis=None):
+                result = _compared(of_layer, measure, confidence, number, seed)
+                if measure in MEASURES and of_layer[["at_ceiling", "at_ceiling_baseline"]].all(axis=None):
                     result |= dict.fromkeys(_NUMBERS, np.nan)
                     result["status"] = "not estimable: all seeds of both runs are at the ceiling H(X)"
                 rows.append({**of_series, "layer": layer, "layers": str(layer), "measure": measure, **result})
-        rows.append({**of_series, "layer": 0, "measure": SPREAD, **_spread(series, confidence, number, seed)})
+        rows_of_series = chosen[(chosen["estimator"] == estimator) & (chosen["bound"] == bound)]
+        spread = _spread(rows_of_series, group, pair, confidence, number, seed)
+        rows.append({**of_series, "layer": 0, "measure": SPREAD, **spread})
     return rows
 
 
-def _spread(series: pd.DataFrame, confidence: float, number: int, seed: int) -> dict[str, object]:
-    ceiling = series.groupby("layer")[["at_ceiling", "at_ceiling_baseline"]].mean().max(axis=1)
-    layers = ceiling.index[ceiling.to_numpy() <= 0.5].tolist()
+def _spread(
+    series: pd.DataFrame, group: Sequence[str], pair: tuple[str, str], confidence: float, number: int, seed: int
+) -> dict[str, object]:
+    found, layers = spreads(series, group)
     named = {"layers": " ".join(map(str, layers))}
+    by_seed = found.pivot_table(index="seed", columns="run", values="spread").reindex(columns=list(pair)).dropna()
+    by_seed.columns = pd.Index([SPREAD, f"{SPREAD}_baseline"])
     if len(layers) < 2:
-        reason = f"not estimable: {len(layers)} of {len(ceiling)} layers are below the ceiling H(X), 2 are needed"
-        return {**named, "n": series["seed"].nunique(), "status": reason}
-    ends = ["i_tx_end", "i_tx_end_baseline"]
-    spread = series[series["layer"].isin(layers)].groupby("seed")[ends].std(ddof=1)
-    spread.columns = [SPREAD, f"{SPREAD}_baseline"]
-    return {**named, **_compared(spread, SPREAD, confidence, number, seed)}
+        reason = f"{len(layers)} of {series['layer'].nunique()} layers are below the ceiling H(X), 2 are needed"
+        return {**named, "n": len(by_seed), "status": f"not estimable: {reason}"}
+    return {**named, **_compared(by_seed, SPREAD, confidence, number, seed)}
 
 
 def _compared(group: pd.DataFrame, measure: str, confidence: float, number: int, seed: int) -> dict[str, object]:

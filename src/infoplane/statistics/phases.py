@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from infoplane.statistics.compression import RESOLUTION
+from infoplane.statistics.dead import VARYING_UNITS, dead_networks
 from infoplane.statistics.frames import SERIES, SERIES_DETAILS, require_columns, settings_columns
 from infoplane.statistics.resampling import FEWEST_FOR_INTERVAL, Floats, bca_interval, resamples
 
@@ -30,28 +31,32 @@ def phases(
     """The phases of I(T;X), averaged over seeds, with bootstrap intervals over seeds.
 
     One row per run, layer, estimator and bound. Columns: the settings, layer, estimator, bound, n_layers, method,
-    assumption, h_x, h_y, n (seeds that did not diverge and lack no epoch), n_at_ceiling (of them: within
-    `ceiling_tolerance` bits of H(X) at every epoch), epoch_of_maximum of the mean trajectory with
+    assumption, h_x, h_y, n (seeds that did not diverge, are not dead and lack no epoch), n_dead, n_at_ceiling (of them:
+    within `ceiling_tolerance` bits of H(X) at every epoch), epoch_of_maximum of the mean trajectory with
     epoch_of_maximum_lower and _upper (percentiles of the bootstrap: an epoch is a place in a list), rise, fall (bits)
     and extent (share) as in `QUANTITIES` with their _lower and _upper (BCa); the end is the mean of the last
     `end_share` of the epochs. status and interval_status are "ok" or "not estimable: ..."; where all seeds are at the
     ceiling a phase cannot show and status is "uninformative: ...".
     """
-    needed = ["run", "seed", "epoch", "layer", *SERIES, *SERIES_DETAILS, "i_tx"]
+    needed = ["run", "seed", "epoch", "layer", *SERIES, *SERIES_DETAILS, "i_tx", VARYING_UNITS]
     require_columns(information, needed, "information")
     require_columns(training, ["run", "seed", "diverged_epoch"], "training")
     ends = training.groupby(["run", "seed"], observed=True)["diverged_epoch"].max()
     diverged = {(str(run), int(number)) for run, number in ends.index[ends.to_numpy() >= 0]}
+    dead = dead_networks(information) - diverged
+    left_out = diverged | dead
     described = [*settings_columns(information), "layer", *SERIES, *SERIES_DETAILS]
     rows = []
     for (run, *_), group in information.groupby(["run", "layer", *SERIES], sort=False, observed=True):
         first = dict(zip(described, group[described].iloc[0], strict=True))
         table = group.set_index(["seed", "epoch"])["i_tx"].unstack("epoch").sort_index()  # noqa: PD010
-        values = table[[(str(run), int(of)) not in diverged for of in table.index]].dropna().to_numpy(dtype=np.float64)
+        keys = [(str(run), int(of)) for of in table.index]
+        values = table[[key not in left_out for key in keys]].dropna().to_numpy(dtype=np.float64)
         ceiling = int((values >= float(first["h_x"]) - ceiling_tolerance).all(axis=1).sum())
-        row: dict[str, object] = {**first, "n": len(values), "n_at_ceiling": ceiling}
+        n_dead = len(dead.intersection(keys))
+        row: dict[str, object] = {**first, "n": len(values), "n_dead": n_dead, "n_at_ceiling": ceiling}
         if not len(values):
-            reason = f"not estimable: no seed of {len(table)} has every epoch"
+            reason = f"not estimable: no seed of {len(table)} {'that is not dead ' if n_dead else ''}has every epoch"
             rows.append({**row, "status": reason, "interval_status": reason})
             continue
         row["status"] = "ok"
@@ -60,7 +65,9 @@ def phases(
         epochs = table.columns.to_numpy(dtype=np.int64)
         rows.append({**row, **_located(values, epochs, end_share, confidence, number, seed)})
     numbers = [f"{name}{limit}" for name in ("epoch_of_maximum", *QUANTITIES) for limit in ("", "_lower", "_upper")]
-    return pd.DataFrame(rows, columns=[*described, "n", "n_at_ceiling", *numbers, "status", "interval_status"])
+    return pd.DataFrame(
+        rows, columns=[*described, "n", "n_dead", "n_at_ceiling", *numbers, "status", "interval_status"]
+    )
 
 
 def _located(

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 import scipy
 
+from infoplane.statistics.comparability import SettingsOfRuns, families, settings_of
 from infoplane.statistics.compression import MEASURES, RESOLUTION
+from infoplane.statistics.dead import is_left_out
 from infoplane.statistics.frames import SERIES, SERIES_DETAILS, require_columns, settings_columns
 from infoplane.statistics.resampling import Floats, bca_interval, resamples
 
@@ -71,30 +73,48 @@ def components(groups: Sequence[Floats], *, confidence: float = 0.95) -> Compone
     )
 
 
-def variance_components(compression: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
+def variance_components(
+    compression: pd.DataFrame, settings: SettingsOfRuns, *, confidence: float = 0.95
+) -> pd.DataFrame:
     """Variance of compression between activation functions and between seeds, per layer, estimator and measure.
 
-    The runs compared are those that differ in nothing but their activation function. Diverged seeds are left out,
-    and so are runs with fewer than 2 seeds left or with every seed at the ceiling.
+    The runs compared, a family, are those without a penalty that differ in nothing but their activation functions;
+    `settings` has all settings of every run. Diverged and dead seeds are left out, and so are runs with fewer than 2
+    seeds left or with every seed at the ceiling. A run with a penalty has rows of its own, whose status says so.
 
-    Columns: the settings (without run and activation), layer, estimator, bound, n_layers, method, assumption, h_x,
-    h_y, measure, runs (their names), n_runs, n, the fields of `Components` (variances, and the share between
-    activation functions), mean, welch_f, welch_p (Welch's test that all activation functions have the same mean,
-    which lets them vary differently over seeds), status and welch_status: "ok" or "not estimable: ...".
+    Columns: the settings (without run and activation), family (the name of its first run), layer, estimator, bound,
+    n_layers, method, assumption, h_x, h_y, measure, runs (their names), n_runs, n, the fields of `Components`
+    (variances, and the share between activation functions), mean, welch_f, welch_p (Welch's test that all activation
+    functions have the same mean, which lets them vary differently over seeds), status and welch_status: "ok" or "not
+    estimable: ...".
     """
-    needed = ["run", "activation", "seed", "layer", *SERIES, *SERIES_DETAILS, *MEASURES, "diverged", "at_ceiling"]
-    require_columns(compression, needed, "compression")
-    settings = [name for name in settings_columns(compression) if name not in ("run", "activation")]
-    keys = [*settings, "n_layers", "layer", *SERIES]
+    needed = ["run", "activation", "seed", "layer", *SERIES, *SERIES_DETAILS, *MEASURES]
+    require_columns(compression, [*needed, "diverged", "dead", "at_ceiling"], "compression")
+    of_settings = [name for name in settings_columns(compression) if name not in ("run", "activation")]
+    keys = ["n_layers", "layer", *SERIES]
     details = [name for name in SERIES_DETAILS if name != "n_layers"]
-    kept = compression[~compression["diverged"].astype(bool)]
+    known = settings_of(list(map(str, compression["run"].unique())), settings)
+    found = families(known)
+    penalised = [[run] for run in known if not any(run in family for family in found)]
     rows = []
-    for key, group in compression.groupby(keys, sort=False, observed=True, dropna=False):
-        described = dict(zip(keys, key, strict=True))
-        for name in details:
+    groups = [
+        (family, group)
+        for family in (*found, *penalised)
+        for _, group in compression[compression["run"].isin(family)].groupby(keys, sort=False, observed=True)
+    ]
+    for family, group in groups:
+        described: dict[str, object] = {"family": family[0]}
+        for name in (*of_settings, *keys, *details):
             values = group[name].unique()
             described[name] = values[0] if len(values) == 1 else None
-        usable = kept.loc[kept.index.intersection(group.index)]
+        if family in penalised:
+            reason = "not estimable: a run with a penalty is in no family of activation functions"
+            states = {"status": reason, "welch_status": reason}
+            rows += [
+                {**described, "measure": measure, "runs": "", "n_runs": 0, "n": 0, **states} for measure in MEASURES
+            ]
+            continue
+        usable = group[~is_left_out(group)]
         for measure in MEASURES:
             names, values_of = [], []
             for run, rows_of_run in usable.groupby("run", sort=False, observed=True):
@@ -104,7 +124,7 @@ def variance_components(compression: pd.DataFrame, *, confidence: float = 0.95) 
                     values_of.append(values)
             counts = {"runs": " ".join(names), "n_runs": len(names), "n": sum(map(len, values_of))}
             rows.append({**described, "measure": measure, **counts, **_between(names, values_of, confidence)})
-    names = [*keys, *details, "measure", "runs", "n_runs", "n", "mean", *Components.__slots__]
+    names = [*of_settings, "family", *keys, *details, "measure", "runs", "n_runs", "n", "mean", *Components.__slots__]
     return pd.DataFrame(rows, columns=[*names, "welch_f", "welch_p", "status", "welch_status"])
 
 
@@ -138,6 +158,7 @@ def seeds_needed(
 ) -> pd.DataFrame:
     """Spread over seeds of every measure, the seeds that an interval of `width` takes, and its width for `sizes`.
 
+    Diverged and dead seeds are left out.
     One row per run, layer, estimator, bound, measure and number of seeds `seeds`. Columns: the settings, layer,
     estimator, bound, n_layers, method, assumption, h_x, h_y, measure, n, mean, sd, cv (sd / |mean|) with cv_lower and
     cv_upper (BCa), target_width, seeds_needed (the smallest n with 2 t(n - 1) sd / sqrt(n) <= target_width), seeds,
@@ -145,15 +166,15 @@ def seeds_needed(
     intervals of that many of the seeds, drawn without replacement), then status (of mean, sd, seeds_needed and
     width_expected), cv_status and observed_status: "ok" or "not estimable: ...".
     """
-    needed = ["run", "seed", "layer", *SERIES, *SERIES_DETAILS, *MEASURES, "diverged", "at_ceiling"]
-    require_columns(compression, needed, "compression")
+    needed = ["run", "seed", "layer", *SERIES, *SERIES_DETAILS, *MEASURES]
+    require_columns(compression, [*needed, "diverged", "dead", "at_ceiling"], "compression")
     described = [*settings_columns(compression), "layer", *SERIES, *SERIES_DETAILS]
     sized = np.array(sizes, dtype=np.float64)
     per_size = 2 * scipy.stats.t.ppf(0.5 + confidence / 2, sized - 1) / np.sqrt(sized)
     rows = []
     for _, group in compression.groupby(["run", "layer", *SERIES], sort=False, observed=True):
         first = dict(zip(described, group[described].iloc[0], strict=True))
-        kept = group[~group["diverged"].astype(bool)]
+        kept = group[~is_left_out(group)]
         for measure in MEASURES:
             values = kept[measure].dropna().to_numpy(dtype=np.float64)
             row: dict[str, object] = {**first, "measure": measure, "n": len(values), "target_width": width}

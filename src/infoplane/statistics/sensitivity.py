@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 
 from infoplane.statistics.claim_parts import CONTRADICTED, INCONCLUSIVE, NOT_ESTIMABLE, SUPPORTED, Evidence, Rules
 from infoplane.statistics.claims import CLAIMS, combined, judged_parts
+from infoplane.statistics.comparability import SettingsOfRuns
 from infoplane.statistics.compression import compression
+from infoplane.statistics.dead import lost_networks
 from infoplane.statistics.frames import require_columns
 from infoplane.statistics.series import Owners, Series, Trajectories, trajectories_of
 
@@ -36,12 +38,12 @@ class Stopped:
     compression: pd.DataFrame
     trajectories: Mapping[str, Trajectories]
 
-    def series(self, bound: str, owners: Owners) -> Series:
+    def series(self, bound: str, settings: SettingsOfRuns, owners: Owners) -> Series:
         """The arrays of one bound; of the only one, where there are no two."""
         bounds = list(self.trajectories)
         chosen = bound if bound in bounds else bounds[0]
         rows = self.compression[self.compression["bound"] == chosen]
-        return Series(rows, owners=owners, trajectories=self.trajectories[chosen])
+        return Series(rows, settings, owners=owners, trajectories=self.trajectories[chosen])
 
 
 def stopping_epochs(epochs: NDArray[np.int64], shares: Sequence[float]) -> list[int]:
@@ -56,7 +58,7 @@ def stopped(
     """Compression of one estimator as if training had stopped, for each share of the epochs.
 
     `information` comes run by run, so that a large study need not be held at once; what a run has after its stopping
-    epoch is left out, of `training` as well. A network that diverges later has not diverged.
+    epoch is left out, of `training` as well. A network that diverges or dies later has not done so.
     """
     tables: list[list[pd.DataFrame]] = [[] for _ in shares]
     trajectories: list[dict[str, dict[str, Any]]] = [{} for _ in shares]
@@ -87,6 +89,7 @@ def settings_of_estimator(
     fixed: Sequence[Stopped] | None,
     owners: Owners,
     rules: Rules,
+    settings: SettingsOfRuns,
     *,
     shares: Sequence[float],
     bounds: Sequence[str],
@@ -98,13 +101,14 @@ def settings_of_estimator(
 ) -> pd.DataFrame:
     """The parts of all claims, and the claims as a whole, under every setting of one estimator.
 
-    `own` and `fixed`, the counterpart with one range for all layers, are as `stopped` returns them for the `shares`.
+    `own` and `fixed`, the counterpart with one range for all layers, are as `stopped` returns them for the `shares`;
+    `settings` has all settings of every run.
     `bounds` are those of estimators that have two. One row per setting and part, with the columns estimator, method,
     bound, assumption, stopping (share of the epochs), stopping_epoch (of the run that is trained longest), n_seeds,
-    n_diverged (networks that diverged until then and are left out), measure, claim, part ("claim" for the whole) and
-    those of the parts: statistic, rule, inference, estimate, lower, upper,
-    threshold, p, p_corrected (over the parts of this setting), n, runs, layers, reason, verdict. Shares that come to
-    the same epochs in all runs are one setting, named after the last of them.
+    n_diverged and n_dead (networks that diverged until then, or are dead then, and are left out), measure, claim, part
+    ("claim" for the whole) and those of the parts: statistic, rule, inference, estimate, lower, upper, threshold, p,
+    p_corrected (over the parts of this setting), n, runs, layers, reason, verdict. Shares that come to the same epochs
+    in all runs are one setting, named after the last of them.
     """
     tables = []
     epochs = [stop.compression.drop_duplicates("run")["stopping_epoch"].tolist() for stop in own]
@@ -113,12 +117,11 @@ def settings_of_estimator(
             continue
         known = own[at].compression["bound"].unique().tolist()
         for bound in [bound for bound in bounds if bound in known] or known[:1]:
-            series = own[at].series(bound, owners)
-            other = None if fixed is None else fixed[at].series(bound, {})
+            series = own[at].series(bound, settings, owners)
+            other = None if fixed is None else fixed[at].series(bound, settings, {})
             described = {"estimator": series.estimator, "method": series.method, "bound": bound}
             described |= {"assumption": series.assumption, "stopping": share, "stopping_epoch": max(epochs[at])}
-            diverged = own[at].compression.groupby(["run", "seed"], observed=True)["diverged"].first().sum()
-            described |= {"n_seeds": len(series.seeds), "n_diverged": int(diverged)}
+            described |= {"n_seeds": len(series.seeds), **lost_networks(own[at].compression)}
             for measure in measures:
                 of_measure = replace(rules, estimator=series.estimator, bound=bound, measure=measure)
                 parts = judged_parts(Evidence(series, other, of_measure, confidence, number, seed, end_share))

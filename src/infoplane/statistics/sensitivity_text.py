@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from infoplane.escaping import markdown, markdown_code
 from infoplane.statistics.claim_parts import CONTRADICTED, INCONCLUSIVE, NOT_ESTIMABLE, SUPPORTED
 from infoplane.statistics.claims_text import listed
 from infoplane.statistics.sensitivity import WHOLE
@@ -34,7 +35,7 @@ def as_markdown(table: pd.DataFrame, summary: pd.DataFrame, factors: pd.DataFram
         "",
         "The estimators:",
         "",
-        *(f"- `{row['estimator']}`: {row['assumption']}" for _, row in estimators.iterrows()),
+        *(f"- {markdown_code(row['estimator'])}: {markdown(row['assumption'])}" for _, row in estimators.iterrows()),
         "",
         "| claim | part | own setting | supported | contradicted | inconclusive | not estimable | turns on |",
         "|---|---|---|---|---|---|---|---|",
@@ -72,7 +73,7 @@ def factor_name(factor: str) -> str:
 def _sentences(row: pd.Series, table: pd.DataFrame, factors: pd.DataFrame) -> str:
     estimable = table[table["verdict"] != NOT_ESTIMABLE]
     if estimable.empty:
-        return f"not estimable under any of the {len(table)} settings ({table['reason'].iloc[0]})."
+        return f"not estimable under any of the {len(table)} settings ({markdown(table['reason'].iloc[0])})."
     text = f"supported under {row['n_supported']} of {len(estimable)} settings"
     text += f", contradicted under {row['n_contradicted']}"
     if len(estimable) < len(table):
@@ -98,4 +99,6 @@ def _sentences(row: pd.Series, table: pd.DataFrame, factors: pd.DataFrame) -> st
 
 def _by_level(table: pd.DataFrame, column: str) -> str:
     grouped = (table["verdict"] == SUPPORTED).groupby(table[column], sort=column == "stopping_epoch")
-    return ", ".join(f"{level} {row['sum']}/{row['size']}" for level, row in grouped.agg(["sum", "size"]).iterrows())
+    return ", ".join(
+        f"{markdown(str(level))} {row['sum']}/{row['size']}" for level, row in grouped.agg(["sum", "size"]).iterrows()
+    )

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from infoplane.activation_functions import ACTIVATION_FUNCTIONS
 from infoplane.errors import InfoplaneError
+from infoplane.statistics.comparability import SettingsOfRuns, families, settings_of
 from infoplane.statistics.compression import MEASURES
 from infoplane.statistics.correlation import GENERALISATION
-from infoplane.statistics.effects import PENALTIES
+from infoplane.statistics.dead import is_left_out
 from infoplane.statistics.frames import settings_of_runs
 from infoplane.statistics.resampling import Floats
 
@@ -29,10 +30,11 @@ Owners = Mapping[tuple[str, int], int]
 
 @dataclass(frozen=True, slots=True)
 class OfRun:
-    """The seeds of a run that did not diverge, ascending: (seeds,), (seeds, layers) and (seeds, layers, epochs).
+    """The seeds of a run that did not diverge and are not dead, ascending.
 
-    `owner` is the layer that owns the network's largest activity, 0 where that is not known. `trajectories` are of
-    I(T;X) in bits, and None where they are not at hand.
+    Shapes are (seeds,), (seeds, layers) and (seeds, layers, epochs). `owner` is the layer that owns the network's
+    largest activity, 0 where that is not known. `trajectories` are of I(T;X) in bits, and None where they are not at
+    hand.
     """
 
     seeds: NDArray[np.int64]
@@ -52,11 +54,15 @@ class Series:
     def __init__(
         self,
         compression: pd.DataFrame,
+        settings: SettingsOfRuns,
         *,
         owners: Owners | None = None,
         trajectories: Trajectories | None = None,
     ) -> None:
-        """`compression` has one estimator and bound. Raises InfoplaneError if a seed lacks a layer."""
+        """`compression` has one estimator and bound, `settings` all settings of every run.
+
+        Raises InfoplaneError if a seed lacks a layer, or a run its settings.
+        """
         first = compression.iloc[0]
         self.estimator, self.bound, self.method, self.assumption = (
             str(first[name]) for name in ("estimator", "bound", "method", "assumption")
@@ -70,11 +76,9 @@ class Series:
             str(run): _of_run(str(run), rows, owners or {}, (trajectories or {}).get(str(run)))
             for run, rows in compression.groupby("run", sort=False, observed=True)
         }
-        plain = self.runs[(self.runs[list(PENALTIES)] == 0).all(axis=1)]
-        others = [name for name in self.runs.columns if name not in ("run", "activation")]
-        families = [group["run"].tolist() for _, group in plain.groupby(others, sort=False, dropna=False)]
+        self.settings = settings_of(list(self.of_run), settings)
         # The runs without a penalty that differ in their activation function alone: the largest set, if several.
-        self.family: list[str] = max(families, key=len, default=[])
+        self.family: list[str] = max(families(self.settings), key=len, default=[])
 
     def saturating(self, run: str) -> bool:
         """Whether an activation function of the run's hidden layers is bounded on both sides."""
@@ -101,7 +105,7 @@ def _of_run(
     seeds = rows["seed"].to_numpy(np.int64).reshape(-1, n_layers) if len(rows) % n_layers == 0 else np.empty((0, 0))
     if not len(seeds) or np.any(seeds != seeds[:, :1]):
         raise InfoplaneError(f"The table compression lacks a layer of a seed of the run {run!r}.")
-    kept = ~rows["diverged"].to_numpy(np.bool_).reshape(-1, n_layers)[:, 0]
+    kept = ~is_left_out(rows).to_numpy(np.bool_).reshape(-1, n_layers)[:, 0]
 
     def arrays(name: str) -> Floats:
         return np.asarray(rows[name].to_numpy(np.float64).reshape(-1, n_layers)[kept])
@@ -114,11 +118,6 @@ def _of_run(
         owner=np.array([owners.get((run, int(seed)), 0) for seed in chosen], dtype=np.int64),
         trajectories=None if trajectories is None else trajectories[1][np.isin(trajectories[0], chosen)],
     )
-
-
-def informative(at_ceiling: Floats) -> NDArray[np.int64]:
-    """The places of the layers that are below the ceiling H(X) for at least half of the seeds, (seeds, layers)."""
-    return np.flatnonzero(at_ceiling.mean(axis=0) <= 0.5) if len(at_ceiling) else np.empty(0, dtype=np.int64)
 
 
 def mean_over_layers(

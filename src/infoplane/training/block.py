@@ -14,6 +14,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from infoplane.datasets.suitability import check_batches
 from infoplane.errors import InfoplaneError
 from infoplane.settings import RunSettings
 from infoplane.training.checkpoints import identity, read_checkpoint, remove_checkpoint, write_checkpoint
@@ -73,8 +74,7 @@ class Shard:
 
     def _make_buffers(self, workspaces: Workspaces) -> None:
         settings, samples = self.settings, len(self.train)
-        batch = min(settings.batch_size or samples, samples)
-        counts = [min(batch, samples - start) for start in range(0, samples, batch)]
+        counts = settings.batches(samples)
         width = min(EVALUATION_WIDTH[self.device.type], max(len(self.train), len(self.test)))
         for count, training in [*((count, True) for count in counts), (width, False)]:
             key = (len(self.seeds), count, training)
@@ -302,6 +302,7 @@ def _check(
         raise InfoplaneError(f"labels must be classes counted from 0; found {labels.min()}")
     if train == 0:
         raise InfoplaneError("the training part has no samples; it needs at least one")
+    check_batches(settings, train)
     if len(settings.activations) != len(settings.hidden_layers):
         raise InfoplaneError(
             f"one activation function per hidden layer is needed; found {len(settings.activations)} "

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from infoplane.settings import RunSettings
 
-FORMAT = 1
+FORMAT = 2
 
 
 def identity(settings: RunSettings, seeds: Sequence[int], data: Sequence[NDArray[Any]], device: torch.device) -> str:
