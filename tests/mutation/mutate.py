@@ -339,10 +339,11 @@ class Worker:
         path.write_bytes(mutant.applied(source))
         try:
             status = self.run(tests, seconds)
+            if status in (4, 5):
+                # Some tests are named after what the package has, which the mutant changed.
+                status = self.run(sorted({name.split("::")[0] for name in tests}), seconds)
         finally:
             path.write_bytes(source)
-        if status in (4, 5):
-            raise RuntimeError((self.folder / "output.txt").read_text())
         return status == 0
 
     def close(self) -> None:
