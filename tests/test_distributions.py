@@ -49,8 +49,6 @@ def dump(tmp_path, settings):
                 arrays[f"layer{number}/activity"] = values
                 arrays[f"layer{number}/minimum"] = values.min((2, 3))
                 arrays[f"layer{number}/maximum"] = values.max((2, 3))
-                varying = np.ptp(values, axis=2) > 0
-                arrays[f"layer{number}/varying_units"] = varying.sum(axis=2).astype(np.float32)
             for name, values in arrays.items():
                 storage.write_array(file, name, values)
         return path, activity

@@ -14,14 +14,7 @@ import pytest
 from infoplane.estimators import METHODS
 from infoplane.estimators.interface import Layer
 from infoplane.stages.distributions import _binned, _histogram
-from infoplane.statistics import (
-    compression,
-    compression_summary,
-    correlation,
-    effects,
-    seeds_needed,
-    variance_components,
-)
+from infoplane.statistics import compression, compression_summary, correlation, seeds_needed, variance_components
 
 
 @pytest.fixture(scope="session")
@@ -46,8 +39,7 @@ def with_statistics(simulated: ModuleType) -> Callable[[dict[str, pd.DataFrame]]
             "compression": measured,
             "compression_summary": compression_summary(measured),
             "correlation": correlation(measured, number=200),
-            "variance_components": variance_components(measured, simulated.settings_of(tables)),
-            "effects": effects(measured, simulated.settings_of(tables), number=200),
+            "variance_components": variance_components(measured),
             "seeds_needed": seeds_needed(measured, number=50),
             "distributions": distributions_of(tables["information"]),
             **simulated.sensitivity(tables),

@@ -26,14 +26,13 @@ SETTINGS = ("confidence",)
 def draw(tables: Mapping[str, pd.DataFrame], *, confidence: float = 0.95) -> Figure:
     """One panel per run."""
     training = tables["training"]
-    kept = selection.without_lost(tables["layers"], training)
+    kept = selection.without_diverged(tables["layers"], training)
     silent = int((kept["activity_maximum"] <= 0).sum())
     return page_of_layers(
         TITLE,
         kept,
         "activity_maximum",
         training,
-        tables["layers"],
         y_label="largest activity",
         confidence=confidence,
         note=f"Left out: {silent} of {len(kept)} values, of layers without activity above 0." if silent else "",

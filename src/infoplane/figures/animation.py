@@ -112,7 +112,7 @@ def frames(tables: Mapping[str, pd.DataFrame], *, estimator: str, run: str | Non
     training = tables["training"]
     table = selection.of_estimator(tables["information"], estimator)
     bound = selection.bounds(table)[0]
-    titles = selection.panel_titles(training, table)
+    titles = selection.panel_titles(training)
     if run is not None and run not in titles:
         raise InfoplaneError(f"The tables have no run {run!r}; they have {', '.join(titles)}.")
     runs = list(titles) if run is None else [run]
@@ -124,7 +124,7 @@ def frames(tables: Mapping[str, pd.DataFrame], *, estimator: str, run: str | Non
         f"Information plane: {name}",
         [Section([titles[shown] for shown in runs], "", planes.X_LABEL, planes.Y_LABEL)],
         footer=f"{selection.assumption_note(table)} Markers: mean over seeds; dots: single seeds; "
-        f"{selection.seeds_note(training, table)}",
+        f"{selection.seeds_note(training)}",
         height=1.4 if run is None else 3.0,
         legend=[*marker_handles(looks.values()), planes.ceiling_handle(table)],
         width=style.PAGE_WIDTH if run is None else 1.5 * style.COLUMN_WIDTH,
@@ -133,7 +133,7 @@ def frames(tables: Mapping[str, pd.DataFrame], *, estimator: str, run: str | Non
     figure.set_dpi(_DOTS_PER_INCH)
     canvas: Any = FigureCanvasAgg(figure)
     epochs = epochs_shown(table)
-    kept = selection.without_lost(table, training)
+    kept = selection.without_diverged(table, training)
     kept = kept[kept["i_tx"].notna() & kept["i_ty"].notna()]
     box = planes.limits(kept) if len(kept) else planes.limits(table)
     moving = []

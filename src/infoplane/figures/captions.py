@@ -23,8 +23,8 @@ def caption(
 ) -> str:
     """The caption in reStructuredText: the figure's own, the paper's figure that it corresponds to, and the settings.
 
-    These are the assumption of every estimator that it shows, the number of seeds, and those that diverged or are dead
-    and are left out.
+    These are the assumption of every estimator that it shows, the number of seeds, and those that diverged and are
+    left out.
     """
     shown = figure.caption.format(confidence=percent(confidence), measure=MEASURES[measure].definition)
     paragraphs = [shown.strip()]
@@ -37,9 +37,8 @@ def caption(
         if estimator is not None:
             named = selection.of_estimator(named, estimator)
         notes += [selection.assumption_note(rows) for _, rows in named.groupby("estimator", sort=False, observed=True)]
-    of_seeds = [tables[name] for name in ("compression", "training") if name in figure.tables]
+    of_seeds = [tables[name] for name in ("training", "compression") if name in figure.tables]
     if of_seeds:
-        others = [tables[name] for name in ("information", "layers") if name in figure.tables]
-        notes.append(selection.seeds_note(of_seeds[0], *others))
+        notes.append(selection.seeds_note(of_seeds[0]))
     # Names and settings are plain text: |activity| would be a substitution.
     return "\n\n".join([*paragraphs, restructured_text(" ".join(notes))]).strip() + "\n"

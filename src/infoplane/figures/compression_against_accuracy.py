@@ -14,7 +14,6 @@ from infoplane.figures import selection, style
 from infoplane.figures.measures import MEASURES, percent
 from infoplane.figures.panels import Section, marker_handles, page, say
 from infoplane.statistics.correlation import POOLED, poolable
-from infoplane.statistics.dead import is_left_out
 from infoplane.statistics.frames import settings_of_runs
 
 TABLES = ("compression", "correlation")
@@ -49,7 +48,7 @@ def draw(
     correlation = selection.of_estimator(tables["correlation"], estimator)
     looks = style.run_looks(settings_of_runs(table))
     layers = style.layer_looks(int(table["n_layers"].max()))
-    kept = table[~is_left_out(table) & table[measure].notna()]
+    kept = table[~table["diverged"] & table[measure].notna()]
     of_layer = {layer: kept[kept["layer"] == layer] for layer in layers}
     pools = {layer: _centred(poolable(part, measure, _GENERALISATION), measure) for layer, part in of_layer.items()}
     label = MEASURES[measure].label

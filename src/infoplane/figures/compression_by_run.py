@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from infoplane.figures import selection, style
 from infoplane.figures.measures import MEASURES, percent
 from infoplane.figures.panels import Section, page
-from infoplane.statistics.dead import is_left_out
 from infoplane.statistics.frames import settings_of_runs
 
 TABLES = ("compression", "compression_summary")
@@ -37,7 +36,7 @@ def draw(
     layers = style.layer_looks(int(table["n_layers"].max()))
     bounds = selection.bounds(table)
     rows = {run: index for index, run in enumerate(looks)}
-    kept = table[~is_left_out(table) & table[measure].notna()]
+    kept = table[~table["diverged"] & table[measure].notna()]
     letters = max(len(look.label) for look in looks.values())
 
     result = page(

@@ -92,28 +92,27 @@ def page_of_layers(
     table: pd.DataFrame,
     column: str,
     training: pd.DataFrame,
-    layers: pd.DataFrame,
     *,
     y_label: str,
     confidence: float,
     note: str = "",
-    empty: str = "no seed is left",
+    empty: str = "all seeds diverged",
     level: float | None = None,
 ) -> Figure:
     """A panel per run with the geometric mean of a positive `column` over seeds, for every layer.
 
-    `table` has the rows of the seeds that are shown, `layers` those of all seeds; values that are not positive are left
-    out. `level` draws a line there; `note` ends the footer; `empty` stands in the panel of a run without values.
+    `table` has the rows of the seeds that did not diverge; values that are not positive are left out. `level` draws a
+    line there; `note` ends the footer; `empty` stands in the panel of a run without values.
     """
-    titles = selection.panel_titles(training, layers)
+    titles = selection.panel_titles(training)
     looks = style.layer_looks(int(table["layer"].max()))
     last = selection.last_epoch(table)
     curves = over_epochs(table, ["run", "layer"], column, confidence=confidence, geometric=True)
     result = page(
         title,
         [Section(list(titles.values()), "", "epoch", y_label)],
-        footer=f"Lines: geometric mean; bands: its {percent(confidence)} interval; "
-        f"{selection.seeds_note(training, layers)} {note}",
+        footer=f"Lines: geometric mean; bands: its {percent(confidence)} interval; {selection.seeds_note(training)} "
+        f"{note}",
         height=1.2,
         gap=GAP,
         right=RIGHT,

@@ -31,7 +31,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Figure:
     training, information = tables["training"], tables["information"]
     settings = settings_of_runs(training)
     runs = choose(settings)
-    titles = {run: title.replace("\n", ", ") for run, title in selection.panel_titles(training, information).items()}
+    titles = {run: title.replace("\n", ", ") for run, title in selection.panel_titles(training).items()}
     table = information[information["run"].isin(runs)]
     means = planes.mean_over_seeds(table, training, ["estimator", "bound", "run", "layer", "epoch"])
     series = [
@@ -57,7 +57,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Figure:
                 heads=[titles[run] for run in runs],
             )
         ],
-        footer=f"{assumptions} Mean over {selection.seeds_note(training[training['run'].isin(runs)], table)}",
+        footer=f"{assumptions} Mean over {selection.seeds_note(training[training['run'].isin(runs)])}",
         columns=len(runs),
         height=1.1,
         legend=planes.layer_handles(looks),

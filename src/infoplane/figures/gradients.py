@@ -26,10 +26,10 @@ SETTINGS = ("confidence",)
 def draw(tables: Mapping[str, pd.DataFrame], *, confidence: float = 0.95) -> Figure:
     """One panel per run; one panel in all if no run recorded gradients."""
     training = tables["training"]
-    kept = selection.without_lost(tables["layers"], training)
+    kept = selection.without_diverged(tables["layers"], training)
     known = kept[(kept["gradient_mean_norm"] > 0) & (kept["gradient_sd_norm"] > 0)]
     if known.empty:
-        result = page(TITLE, [Section([""])], footer=selection.seeds_note(training, tables["layers"]), height=0.6)
+        result = page(TITLE, [Section([""])], footer=selection.seeds_note(training), height=0.6)
         result.axes[0][0].set_axis_off()
         say(result.axes[0][0], "no run of this study records gradients; record_gradients: true makes it do so")
         return result.figure
@@ -38,7 +38,6 @@ def draw(tables: Mapping[str, pd.DataFrame], *, confidence: float = 0.95) -> Fig
         known.assign(ratio=known["gradient_mean_norm"] / known["gradient_sd_norm"]),
         "ratio",
         training,
-        tables["layers"],
         y_label="‖mean‖ / ‖standard deviation‖ of the gradient",
         confidence=confidence,
         empty="no gradients recorded",

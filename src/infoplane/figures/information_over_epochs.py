@@ -30,8 +30,8 @@ def draw(tables: Mapping[str, pd.DataFrame], *, estimator: str = "ebab", confide
     """I(T;X) of every run, then I(T;Y); with several bounds every run is a row, with a panel for each."""
     training = tables["training"]
     table = selection.of_estimator(tables["information"], estimator)
-    kept = selection.without_lost(table, training)
-    titles = selection.panel_titles(training, table)
+    kept = selection.without_diverged(table, training)
+    titles = selection.panel_titles(training)
     looks = style.layer_looks(int(table["n_layers"].max()))
     last = selection.last_epoch(table)
     bounds = selection.bounds(table)
@@ -56,7 +56,7 @@ def draw(tables: Mapping[str, pd.DataFrame], *, estimator: str = "ebab", confide
         f"{TITLE}: {selection.label(table)}",
         sections,
         footer=f"{selection.assumption_note(table)} Lines: mean; bands: {percent(confidence)} interval of the mean; "
-        f"{selection.seeds_note(training, table)}",
+        f"{selection.seeds_note(training)}",
         columns=None if one else len(kinds),
         height=1.1 if one else 0.8,
         share_y=one,
@@ -77,6 +77,6 @@ def draw(tables: Mapping[str, pd.DataFrame], *, estimator: str = "ebab", confide
             axis.axhline(ceiling, color=style.FAINT, linestyle=(0, (4, 2)), linewidth=0.8, zorder=1)
             of_run = curves[curves["run"] == run]
             if of_run.empty:
-                say(axis, "no seed is left")
+                say(axis, "all seeds diverged")
             draw_layers(axis, of_run, looks)
     return result.figure

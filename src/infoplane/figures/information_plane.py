@@ -29,7 +29,7 @@ def draw(tables: Mapping[str, pd.DataFrame], *, estimator: str = "ebab") -> Figu
     training = tables["training"]
     table = selection.of_estimator(tables["information"], estimator)
     means = planes.mean_over_seeds(table, training, ["bound", "run", "layer", "epoch"])
-    titles = selection.panel_titles(training, table)
+    titles = selection.panel_titles(training)
     looks = style.layer_looks(int(table["n_layers"].max()))
     last = selection.last_epoch(table)
     box = planes.limits(means)
@@ -41,7 +41,7 @@ def draw(tables: Mapping[str, pd.DataFrame], *, estimator: str = "ebab") -> Figu
             Section(list(titles.values()), style.bound_label(bound).capitalize(), planes.X_LABEL, planes.Y_LABEL)
             for bound in bounds
         ],
-        footer=f"{selection.assumption_note(table)} Mean over {selection.seeds_note(training, table)}",
+        footer=f"{selection.assumption_note(table)} Mean over {selection.seeds_note(training)}",
         height=1.4 if len(bounds) == 1 else 1.15,
         legend=planes.layer_handles(looks),
         last_epoch=last,

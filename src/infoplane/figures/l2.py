@@ -15,19 +15,17 @@ from infoplane.figures.measures import MEASURES, percent
 from infoplane.figures.panels import Section, line_handles, page, say
 from infoplane.figures.style import Look
 from infoplane.statistics import mean_intervals
-from infoplane.statistics.dead import is_left_out
 from infoplane.statistics.frames import settings_of_runs
-from infoplane.statistics.spread import spreads
 
-TABLES = ("compression", "effects")
+TABLES = ("compression",)
 TITLE = "L2 penalty"
 CAPTION = """\
-**L2 penalty**, for every run without a penalty and the runs that differ from it in nothing but their L2 penalty. Left:
-compression of each layer. {measure} Middle: :math:`I(T;X)` of each layer at the end, in bits, under the dashed ceiling
-:math:`H(X)`, and (black) the standard deviation of these values between the layers of a network that are below the
-ceiling for at least half of the seeds of each run: 0 if these layers carry the same information. Right: the difference
-of training and test accuracy at the end; every point is a seed. Markers are means over the seeds that neither diverged
-nor are dead, bars their {confidence} intervals (Student's t). The penalties are spaced evenly, not to scale.
+**L2 penalty**, for every activation function that was trained with at least two penalties. Left: compression of each
+layer. {measure} Middle: :math:`I(T;X)` of each layer at the end, in bits, under the dashed ceiling :math:`H(X)`, and
+(black) the standard deviation of these values over the layers of a network: 0 if all layers carry the same
+information. Right: the difference of training and test accuracy at the end; every point is a seed. Markers are means
+over the seeds that did not diverge, bars their {confidence} intervals (Student's t). The penalties are spaced evenly,
+not to scale.
 """
 PER_ESTIMATOR = True
 PAPER = "a later figure"
@@ -37,30 +35,29 @@ SETTINGS = ("confidence", "measure")
 def draw(
     tables: Mapping[str, pd.DataFrame], *, estimator: str = "ebab", confidence: float = 0.95, measure: str = "drop"
 ) -> Figure:
-    """Three panels per run that others add a penalty to, for each bound of the estimator."""
+    """Three panels per activation function with several penalties, for each bound of the estimator."""
     table = selection.of_estimator(tables["compression"], estimator)
-    swept = _swept(tables["effects"])
-    compared = [run for runs in swept.values() for run in runs]
-    blocks = [(baseline, bound) for baseline in swept for bound in selection.bounds(table)]
-    labels = style.run_labels(settings_of_runs(table))
-    activations = dict(zip(table["run"], table["activation"], strict=True))
+    settings = settings_of_runs(table)
+    penalties = settings.groupby("activation", sort=False, observed=True)["l2"].agg(lambda l2: sorted(set(l2)))
+    swept = {str(activation): values for activation, values in penalties.items() if len(values) > 1}
+    blocks = [(activation, bound) for activation in swept for bound in selection.bounds(table)]
     layers = style.layer_looks(int(table["n_layers"].max()))
-    spread = Look(style.INK, "x", "-", "standard deviation between layers")
+    spread = Look(style.INK, "x", "-", "standard deviation over layers")
 
     headings = ["compression", "layers at the end", "gap between training and test"]
     sections = [
         Section(
             headings,
-            ", ".join(filter(None, [labels[baseline], style.bound_label(bound)])),
+            ", ".join(filter(None, [style.activation_label(activation), style.bound_label(bound)])),
             "L2 penalty",
         )
-        for baseline, bound in blocks
+        for activation, bound in blocks
     ]
     result = page(
         f"{TITLE}: {selection.label(table)}",
         sections or [Section([""])],
         footer=f"{selection.assumption_note(table)} Markers: mean; bars: {percent(confidence)} interval of the mean; "
-        f"{selection.seeds_note(table[table['run'].isin(compared)] if swept else table)}",
+        f"{selection.seeds_note(table[table['activation'].isin(swept)] if swept else table)}",
         columns=3,
         height=1.7,
         share_x=False,
@@ -69,14 +66,12 @@ def draw(
         legend=[*line_handles([*layers.values(), spread], markers=True), planes.input_ceiling_handle(table)],
     )
     if not blocks:
-        say(result.axes[0][0], "no two runs of this study differ in nothing but their L2 penalty")
+        say(result.axes[0][0], "no activation function of this study was trained with more than one L2 penalty")
         result.axes[0][0].set_axis_off()
-    kept = table[~is_left_out(table)]
-    for (baseline, bound), axes in zip(blocks, result.axes, strict=False):
-        runs = swept[baseline]
-        part = kept[kept["run"].isin(runs) & (kept["bound"] == bound)]
-        position = {run: index for index, run in enumerate(runs)}
-        part = part.assign(position=part["run"].map(position))
+    kept = table[~table["diverged"]]
+    for (activation, bound), axes in zip(blocks, result.axes, strict=False):
+        part = kept[(kept["activation"] == activation) & (kept["bound"] == bound)]
+        part = part.assign(position=part["l2"].map({l2: index for index, l2 in enumerate(swept[activation])}))
         for axis, column, label in zip(
             axes, (measure, "i_tx_end"), (MEASURES[measure].label, planes.X_LABEL), strict=False
         ):
@@ -85,8 +80,7 @@ def draw(
                 _draw_means(axis, part[part["layer"] == layer], column, look, shift, confidence)
             axis.set_ylabel(label)
         # The spread is a property of a network: one value per seed.
-        networks, _ = spreads(part, list(runs))
-        networks = networks.assign(position=networks["run"].map(position))
+        networks = part.groupby(["position", "seed"], observed=True)["i_tx_end"].std(ddof=0).reset_index(name="spread")
         _draw_means(axes[1], networks, "spread", spread, 0.0, confidence)
         axes[1].axhline(selection.entropies(part)[0], color=style.FAINT, linestyle=(0, (4, 2)), linewidth=0.8, zorder=1)
         axes[1].set_ylim(bottom=0.0)
@@ -96,7 +90,7 @@ def draw(
             seeds["position"] + random.uniform(-0.12, 0.12, len(seeds)),
             seeds["accuracy_gap"],
             s=9,
-            color=style.activation_looks([activations[baseline]])[activations[baseline]].colour,
+            color=style.activation_looks([activation])[activation].colour,
             edgecolor="white",
             linewidth=0.3,
             zorder=2,
@@ -104,18 +98,9 @@ def draw(
         _draw_means(axes[2], seeds, "accuracy_gap", Look(style.INK, "D", "-", ""), 0.0, confidence)
         axes[2].set_ylabel("training − test accuracy")
         for axis in axes:
-            _penalty_axis(axis, list(runs.values()))
+            _penalty_axis(axis, swept[activation])
         axes[1].set_yticks(planes.ticks(axes[1].get_ylim()[1]))
     return result.figure
-
-
-def _swept(effects: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """By run without a penalty: this run and those that differ from it in their L2 alone, with it, in its order."""
-    pairs = effects[effects["baseline"].notna() & (effects["weight_decay"] == 0)].drop_duplicates("run")
-    found: dict[str, dict[str, float]] = {}
-    for row in pairs.sort_values("l2", kind="stable").to_dict("records"):
-        found.setdefault(str(row["baseline"]), {str(row["baseline"]): 0.0})[str(row["run"])] = float(row["l2"])
-    return found
 
 
 def _draw_means(axis: Axes, table: pd.DataFrame, column: str, look: Look, shift: float, confidence: float) -> None:

@@ -26,7 +26,7 @@ SETTINGS = ("confidence",)
 def draw(tables: Mapping[str, pd.DataFrame], *, confidence: float = 0.95) -> Figure:
     """One panel per run for accuracy, then one per run for the loss."""
     training = tables["training"]
-    kept = selection.without_lost(training, training)
+    kept = selection.without_diverged(training, training)
     titles = selection.panel_titles(training)
     last = selection.last_epoch(training)
     panels = list(titles.values())
@@ -58,7 +58,7 @@ def draw(tables: Mapping[str, pd.DataFrame], *, confidence: float = 0.95) -> Fig
                 curve = curves[part]
                 curve = curve[curve["run"] == run]
                 if curve.empty:
-                    say(axis, "no seed is left")
+                    say(axis, "all seeds diverged")
                     break
                 draw_curve(axis, curve, look)
     return result.figure

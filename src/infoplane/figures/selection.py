@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 
 from infoplane.errors import InfoplaneError
 from infoplane.figures import style
-from infoplane.statistics.dead import VARYING_UNITS, dead_networks
 from infoplane.statistics.frames import settings_of_runs
 
 
@@ -33,64 +32,45 @@ def label(table: pd.DataFrame) -> str:
     return style.estimator_label(str(first["estimator"]), str(first["method"]))
 
 
-def without_lost(table: pd.DataFrame, training: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `table` whose network neither diverged nor is dead, as far as the two tables tell."""
-    networks = seeds(training, table)
-    kept = networks.loc[~networks["diverged"] & ~networks["dead"], ["run", "seed"]]
+def without_diverged(table: pd.DataFrame, training: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `table` whose run and seed did not diverge."""
+    kept = seeds(training)
+    kept = kept.loc[~kept["diverged"], ["run", "seed"]]
     return table.merge(kept, on=["run", "seed"], how="inner")
 
 
-def seeds(table: pd.DataFrame, *others: pd.DataFrame) -> pd.DataFrame:
-    """One row per run and seed of `table`, with `diverged` and `dead`.
-
-    `table` is training or compression. Which networks are dead is known from compression, or from one of `others`
-    that has varying_units (information or layers); else none is taken to be.
-    """
-    networks = table.drop_duplicates(["run", "seed"], ignore_index=True)
-    found = networks[["run", "seed"]].copy()
-    found["diverged"] = networks["diverged"] if "diverged" in networks else networks["diverged_epoch"] >= 0
-    dead = {pair for other in others if VARYING_UNITS in other for pair in dead_networks(other)}
-    of_table = networks["dead"] if "dead" in networks else pd.Series(False, index=networks.index)
-    pairs = zip(found["run"].astype(str), found["seed"].astype(int), of_table.astype(bool), strict=True)
-    found["dead"] = [known or (run, seed) in dead for run, seed, known in pairs]
-    return found
+def seeds(training: pd.DataFrame) -> pd.DataFrame:
+    """One row per run and seed, with `diverged`; `training` may be any table with these or `diverged_epoch`."""
+    if "diverged" in training.columns:
+        return training[["run", "seed", "diverged"]].drop_duplicates(["run", "seed"], ignore_index=True)
+    table = training[["run", "seed", "diverged_epoch"]].drop_duplicates(["run", "seed"], ignore_index=True)
+    return table.assign(diverged=table["diverged_epoch"] >= 0)
 
 
-def _lost(table: pd.DataFrame, others: Sequence[pd.DataFrame]) -> dict[str, dict[str, int]]:
-    """By run: how many seeds there are (size), and how many of them diverged and are dead."""
-    grouped = seeds(table, *others).groupby("run", sort=False, observed=True)
-    counts = grouped[["diverged", "dead"]].sum().assign(size=grouped.size())
-    return {str(run): {str(k): int(n) for k, n in row.items()} for run, row in counts.to_dict("index").items()}
-
-
-def panel_titles(training: pd.DataFrame, *others: pd.DataFrame) -> dict[str, str]:
-    """The title of every run's panel; where seeds are left out a second line says how many are left.
-
-    `others` as of `seeds`.
-    """
+def panel_titles(training: pd.DataFrame) -> dict[str, str]:
+    """The title of every run's panel; where seeds diverged a second line says how many are left."""
     titles = {}
-    counts = _lost(training, others)
+    diverged = seeds(training).groupby("run", sort=False, observed=True)["diverged"].agg(["sum", "size"])
+    counts = dict(zip(diverged.index, diverged.to_numpy(dtype=np.int64).tolist(), strict=True))
     for run, text in style.run_labels(settings_of_runs(training)).items():
-        total, left_out = counts[run]["size"], counts[run]["diverged"] + counts[run]["dead"]
-        titles[run] = f"{text}\n{total - left_out} of {total} seeds" if left_out else text
+        lost, total = counts[run]
+        titles[run] = f"{text}\n{total - lost} of {total} seeds" if lost else text
     return titles
 
 
-def seeds_note(table: pd.DataFrame, *others: pd.DataFrame) -> str:
-    """How many seeds there are per run, and which were left out and why, as a sentence; `others` as of `seeds`."""
-    counts = _lost(table, others)
-    sizes = [row["size"] for row in counts.values()]
-    n = f"{min(sizes)}" if min(sizes) == max(sizes) else f"{min(sizes)} to {max(sizes)}"
-    text = f"{n} seed{'' if max(sizes) == 1 else 's'} per run"
-    labels = style.run_labels(settings_of_runs(table))
-    parts = []
-    for column in ("diverged", "dead"):
-        named = [f"{labels[run]}: {row[column]} of {row['size']}" for run, row in counts.items() if row[column]]
-        if named:
-            parts.append(f"{column} and left out: {'; '.join(named)}.")
-    if not parts:
-        return f"{text}, none diverged or dead."
-    return f"{text}; " + " ".join([parts[0], *(f"D{part[1:]}" for part in parts[1:])])
+def seeds_note(training: pd.DataFrame) -> str:
+    """How many seeds there are per run, and which were left out, as a sentence."""
+    table = seeds(training)
+    counts = table.groupby("run", sort=False, observed=True)["diverged"].agg(["sum", "size"])
+    low, high = int(counts["size"].min()), int(counts["size"].max())
+    n = f"{low}" if low == high else f"{low} to {high}"
+    text = f"{n} seed{'' if high == 1 else 's'} per run"
+    lost = counts[counts["sum"] > 0]
+    if lost.empty:
+        return f"{text}, none diverged."
+    labels = style.run_labels(settings_of_runs(training))
+    named = "; ".join(f"{labels[str(run)]}: {row['sum']} of {row['size']}" for run, row in lost.iterrows())
+    return f"{text}; diverged and left out: {named}."
 
 
 def assumption_note(table: pd.DataFrame) -> str:

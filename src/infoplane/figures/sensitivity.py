@@ -103,12 +103,8 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Figure:
 
 def _footer(table: pd.DataFrame) -> str:
     settings = table.drop_duplicates(["estimator", "bound", "measure", "stopping"])
-    n = int(table["n_seeds"].max())
-    counts = [
-        (int(table[f"n_{name}"].max()), words) for name, words in (("diverged", "diverged"), ("dead", "are dead"))
-    ]
-    named = " and ".join(f"up to {count} networks that {words}" for count, words in counts if count)
-    lost = f", but for {named}" if named else ""
+    n, diverged = int(table["n_seeds"].max()), int(table["n_diverged"].max())
+    lost = f", but for up to {diverged} networks that diverged" if diverged else ""
     own = table[table["varied"].isna() | (table["varied"] == "")].drop_duplicates("estimator")
     return (
         f"{len(settings)} settings, {n} seed{'s' if n > 1 else ''} per run{lost}. Own settings of the estimators: "

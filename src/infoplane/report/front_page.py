@@ -28,14 +28,13 @@ def front_page(
     `training`, `summary`, `claims` and `parts` are the tables training, compression_summary, claims and claim_parts,
     `made_with` is the provenance of the claims.
     """
-    dead = {str(run): int(number) for run, number in summary.groupby("run")["n_dead"].max().items()}
     blocks = [
         _heading(f"Study {study}", "="),
-        _scope(training, dead, made_with),
+        _scope(training, made_with),
         _heading("What came out", "-"),
         *_claims(claims, parts),
         _heading("What was run", "-"),
-        *_runs(training, dead),
+        *_runs(training),
         *_notes(made_with),
         _heading("Estimators", "-"),
         "\n".join(_estimators(summary)),
@@ -50,18 +49,18 @@ def _heading(text: str, line: str) -> str:
     return f"{text}\n{line * len(text)}"
 
 
-def _scope(training: pd.DataFrame, dead: Mapping[str, int], made_with: Mapping[str, Any]) -> str:
+def _scope(training: pd.DataFrame, made_with: Mapping[str, Any]) -> str:
     seeds = selection.seeds(training)
     runs = training["run"].nunique()
     per_run = sorted(set(seeds.groupby("run").size()))
-    diverged, n_dead = int(seeds["diverged"].sum()), sum(dead.values())
+    diverged = int(seeds["diverged"].sum())
     epochs = sorted(training["epochs"].unique())
     recorded = sorted(set(training.groupby("run")["epoch"].nunique()))
     settings = [json.loads(source["settings"]) for source in made_with["sources"].values()]
     split = sorted({f"{100 * entry['split']['fraction']:g} %" for entry in settings})
     sentences = [
         f"{count(runs, 'run')} of {_among(per_run)} {'seed' if per_run == [1] else 'seeds'} each: "
-        f"{count(len(seeds), 'network')}, of which {diverged or 'none'} diverged and {n_dead or 'none'} died",
+        f"{count(len(seeds), 'network')}, of which {diverged or 'none'} diverged",
         f"trained for {_among(epochs)} epochs and measured at {_among(recorded)} of them",
         f"on {_among(sorted(training['dataset'].unique()))} ({_among(split)} of the samples for training); "
         f"hidden layers {_among(training['hidden_layers'].unique())}",
@@ -97,11 +96,11 @@ def _part(part: Mapping[Any, Any]) -> str:
     return f"{part['verdict']}, {interval} against {number(part['threshold'])}"
 
 
-def _runs(training: pd.DataFrame, dead: Mapping[str, int]) -> Iterable[str]:
+def _runs(training: pd.DataFrame) -> Iterable[str]:
     labels = style.run_labels(settings_of_runs(training))
     last = training[training["epoch"] == training.groupby("run")["epoch"].transform("max")]
     lost = selection.seeds(training).groupby("run", sort=False)["diverged"].agg(["sum", "size"])
-    kept = selection.without_lost(last, training)
+    kept = selection.without_diverged(last, training)
     accuracy = mean_intervals(kept, ["run"], "test_accuracy").set_index("run")
     rows = []
     for run, label in labels.items():
@@ -112,15 +111,9 @@ def _runs(training: pd.DataFrame, dead: Mapping[str, int]) -> Iterable[str]:
             if found["n"] > 1:
                 shown += f" [{100 * found['lower']:.1f}, {100 * found['upper']:.1f}]"
         row = lost.loc[run]
-        rows.append(
-            [f"``{run}``", escaped(label), escaped(shown), f"{row['sum']} of {row['size']}", str(dead.get(run, 0))]
-        )
-    yield _table(["run", "network", "test accuracy at the end", "diverged", "dead"], rows, widths=(20, 28, 28, 14, 10))
-    yield (
-        "Means over the seeds that did not diverge, dead ones among them, with 95 % intervals. A network is dead if "
-        "one of its layers has the same activity for all samples at the last epoch; all statistics of compression "
-        "leave it out."
-    )
+        rows.append([f"``{run}``", escaped(label), escaped(shown), f"{row['sum']} of {row['size']}"])
+    yield _table(["run", "network", "test accuracy at the end", "diverged"], rows, widths=(20, 30, 32, 18))
+    yield "Means over the seeds that did not diverge, with 95 % intervals."
 
 
 def _notes(made_with: Mapping[str, Any]) -> Iterable[str]:

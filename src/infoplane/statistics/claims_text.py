@@ -9,7 +9,6 @@ import pandas as pd
 
 from infoplane.escaping import markdown, markdown_code
 from infoplane.statistics.claim_parts import NOT_ESTIMABLE
-from infoplane.statistics.dead import lost_networks
 
 _MEASURES: Mapping[str, str] = {
     "drop": "drop: (largest I(T;X) - I(T;X) at the end) / largest I(T;X), the end being the mean of the last recorded "
@@ -29,14 +28,12 @@ def as_markdown(table: pd.DataFrame, parts: pd.DataFrame, rules: Mapping[str, An
     epochs = listed(f"{number}" for number in sorted(compression["epochs"].unique()))
     counts = of_seeds.groupby("run")["seed"].nunique()
     seeds = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
-    counts_lost = lost_networks(compression)
-    words = {"n_diverged": "diverged", "n_dead": "are dead"}
-    lost = [f"{counts_lost[name]} networks {text}" for name, text in words.items() if counts_lost[name]]
+    diverged = int(of_seeds["diverged"].sum())
     lines = [
         "# Claims",
         "",
         f"Tested on {counts.size} runs of {seeds} seeds and {epochs} epochs on {datasets}"
-        + (f", of which {' and '.join(lost)} and are left out" if lost else "")
+        + (f", of which {diverged} networks diverged and are left out" if diverged else "")
         + f". Mutual information is that of the estimator {markdown_code(first['estimator'])}{bound}: "
         f"{markdown(first['assumption'])}. "
         f"Compression of a layer is its {_MEASURES[first['measure']]}. Generalisation is the "
