@@ -49,6 +49,7 @@ def dump(tmp_path, settings):
                 arrays[f"layer{number}/activity"] = values
                 arrays[f"layer{number}/minimum"] = values.min((2, 3))
                 arrays[f"layer{number}/maximum"] = values.max((2, 3))
+                arrays[f"layer{number}/varying_units"] = (values.max(2) > values.min(2)).sum(2).astype(np.float32)
             for name, values in arrays.items():
                 storage.write_array(file, name, values)
         return path, activity

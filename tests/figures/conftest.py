@@ -14,7 +14,14 @@ import pytest
 from infoplane.estimators import METHODS
 from infoplane.estimators.interface import Layer
 from infoplane.stages.distributions import _binned, _histogram
-from infoplane.statistics import compression, compression_summary, correlation, seeds_needed, variance_components
+from infoplane.statistics import (
+    compression,
+    compression_summary,
+    correlation,
+    effects,
+    seeds_needed,
+    variance_components,
+)
 
 
 @pytest.fixture(scope="session")
@@ -34,12 +41,14 @@ def with_statistics(simulated: ModuleType) -> Callable[[dict[str, pd.DataFrame]]
 
     def add(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         measured = compression(tables["information"], tables["training"])
+        of_runs = simulated.settings_of(tables)
         return {
             **tables,
             "compression": measured,
             "compression_summary": compression_summary(measured),
             "correlation": correlation(measured, number=200),
-            "variance_components": variance_components(measured),
+            "variance_components": variance_components(measured, of_runs),
+            "effects": effects(measured, of_runs, number=200),
             "seeds_needed": seeds_needed(measured, number=50),
             "distributions": distributions_of(tables["information"]),
             **simulated.sensitivity(tables),

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from infoplane.errors import InfoplaneError
 from infoplane.figures import selection, style
 from infoplane.statistics import mean_intervals
+from infoplane.statistics.dead import dead_networks
 from infoplane.statistics.frames import settings_of_runs
 
 # Numbers have this many decimals: bits to 0.0001, accuracies to 0.01 %.
@@ -49,7 +50,8 @@ def contents(information: Iterable[pd.DataFrame], training: pd.DataFrame) -> dic
         seeds = sorted(map(int, table["seed"].unique()))
         epochs = _thinned(np.unique(table["epoch"].to_numpy()))
         diverged = {seed: int(divergence[name, seed]) for seed in seeds if divergence[name, seed] >= 0}
-        kept = [seed for seed in seeds if seed not in diverged]
+        dead = sorted(seed for _, seed in dead_networks(table) if seed not in diverged)
+        kept = [seed for seed in seeds if seed not in diverged and seed not in dead]
         n_layers = int(table["n_layers"].max())
         table = table.assign(key=table["estimator"] + ", " + table["bound"])
         details = table.drop_duplicates("key")
@@ -76,6 +78,7 @@ def contents(information: Iterable[pd.DataFrame], training: pd.DataFrame) -> dic
                 "seeds": len(seeds),
                 "kept": len(kept),
                 "shown": [seed for seed in shown if seed in seeds],
+                "dead": dead,
                 "diverged": {str(seed): epoch for seed, epoch in diverged.items()},
                 "estimates": estimates,
                 "accuracy": accuracy,
@@ -113,7 +116,7 @@ def _numbers(
     shown: Sequence[int],
     epochs: NDArray[np.int64],
 ) -> dict[str, dict[str, Any]]:
-    """By the key of the series: the mean over the seeds that did not diverge with its interval, and single seeds.
+    """By the key of the series: the mean over the seeds that did not diverge and are not dead with its interval, and single seeds.
 
     `table` has the columns key, seed, layer, epoch and `columns`; what comes out is [layer][epoch].
     """

@@ -25,11 +25,11 @@
 
   /** The controls that depend on the run: its seeds, layers and epochs. */
   function offerOfRun({ epoch = Infinity, layer = 0, of = "mean" }) {
-    const { seeds, kept, shown, diverged, layers, epochs, ticks } = chosenRun();
+    const { seeds, kept, shown, diverged, dead, layers, epochs, ticks } = chosenRun();
     const left = remaining(kept, seeds);
     const single = shown.map((number) => [
       String(number),
-      `seed ${number}` + (number in diverged ? ` (diverged at epoch ${diverged[number]})` : ""),
+      `seed ${number}` + (number in diverged ? ` (diverged at epoch ${diverged[number]})` : dead.includes(number) ? " (dead)" : ""),
     ]);
     offer(seed, [["mean", `mean of ${left} seed${kept === 1 ? "" : "s"}`], ...single], of);
     const all = { number: 0, label: "all layers" };
@@ -94,7 +94,7 @@
       const estimates = of.estimates[series.value], single = seed.value !== "mean";
       const data = rows(single ? estimates.single[seed.value] : estimates.mean, of);
       for (const id of ["plane", "i_tx", "i_ty"]) views[id].data("rows", data.map((row) => ({ ...row })));
-      views.plane.data("seeds", single ? [] : of.shown.filter((number) => !(number in of.diverged))
+      views.plane.data("seeds", single ? [] : of.shown.filter((number) => !(number in of.diverged || of.dead.includes(number)))
         .flatMap((number) => rows(estimates.single[number], of, { seed: number })));
       views.accuracy.data("rows", accuracies(single ? of.accuracy.single[seed.value] : of.accuracy.mean, of));
       const [low_x, high_x, low_y, high_y] = of.axes, [h_x, h_y] = of.ceilings;
@@ -113,15 +113,17 @@
 
   const remaining = (kept, seeds) => (kept === seeds ? `${kept}` : `${kept} of ${seeds}`);
 
-  function sentence({ label, seeds, kept, shown, diverged }, { assumption }) {
+  function sentence({ label, seeds, kept, shown, diverged, dead }, { assumption }) {
     const name = series.selectedOptions[0].text, number = seed.value, left = remaining(kept, seeds);
     const lost = Object.entries(diverged).map(([which, epoch]) => `seed ${which} at epoch ${epoch}`).join(", ");
     const whose = number === "mean"
       ? (kept ? `mean of ${left} seed${kept > 1 ? "s, bands: 95 % interval of the mean, hollow marks: single seeds" : ""}`
-        : `all ${seeds} seeds diverged, so there is no mean`)
-      : `seed ${number}` + (number in diverged ? `, which diverged at epoch ${diverged[number]}` : "");
+        : `all ${seeds} seeds diverged${dead.length ? " or are dead" : ""}, so there is no mean`)
+      : `seed ${number}` + (number in diverged ? `, which diverged at epoch ${diverged[number]}`
+        : dead.includes(Number(number)) ? ", which is dead: a layer has the same activity for all samples at the end" : "");
+    const silent = dead.length ? ` Dead and left out of the mean: ${dead.map((which) => `seed ${which}`).join(", ")}.` : "";
     const some = shown.length < seeds ? ` Of the single seeds the page has ${shown.length} of ${seeds}.` : "";
-    return `${label}. ${name}: ${assumption}. Shown: ${whose}. Diverged and left out of the mean: ${lost || "none"}.${some}`;
+    return `${label}. ${name}: ${assumption}. Shown: ${whose}. Diverged and left out of the mean: ${lost || "none"}.${silent}${some}`;
   }
 
   // What is chosen stands in the address, so that a view can be shared and opened again.

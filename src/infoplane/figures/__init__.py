@@ -130,7 +130,7 @@ def draw(name: str, tables: Mapping[str, pd.DataFrame], *, estimator: str | None
     Raises InfoplaneError for an unknown figure, a table that is missing, a setting that the figure does not take,
     or an estimator that is missing, superfluous or not in the tables.
     """
-    from infoplane.figures import style
+    from infoplane.figures import selection, style
 
     if name not in FIGURES:
         raise InfoplaneError(f"There is no figure {name!r}; there are {', '.join(FIGURES)}.")
@@ -146,7 +146,7 @@ def draw(name: str, tables: Mapping[str, pd.DataFrame], *, estimator: str | None
     module = importlib.import_module(f"{__name__}.{name}")
     named = settings if estimator is None else {**settings, "estimator": estimator}
     with style.context():
-        drawn: Figure = module.draw(tables, **named)
+        drawn: Figure = module.draw(selection.with_dead(tables), **named)
     return drawn
 
 

@@ -33,9 +33,9 @@ Pixels = NDArray[np.uint8]
 def animate(tables: Mapping[str, pd.DataFrame], output: Path, *, estimator: str, run: str | None = None) -> None:
     """Write the information plane as a GIF, of all runs or of one.
 
-    `tables` has information and training. Markers are the layers' means over the seeds that did not diverge, on the
-    way that they came; small dots are single seeds. Of an estimator that bounds the information it shows the upper
-    bound. Raises InfoplaneError for an estimator or run that the tables do not have.
+    `tables` has information and training. Markers are the layers' means over the seeds that did not diverge and are not
+    dead, on the way that they came; small dots are single seeds. Of an estimator that bounds the information it shows
+    the upper bound. Raises InfoplaneError for an estimator or run that the tables do not have.
     """
     with style.context():
         shown = list(frames(tables, estimator=estimator, run=run))
@@ -109,6 +109,7 @@ class _Layer:
 
 def frames(tables: Mapping[str, pd.DataFrame], *, estimator: str, run: str | None = None) -> Iterator[Pixels]:
     """The pictures (height, width, RGB), one for each epoch of `epochs_shown`."""
+    tables = selection.with_dead(tables)
     training = tables["training"]
     table = selection.of_estimator(tables["information"], estimator)
     bound = selection.bounds(table)[0]
@@ -133,7 +134,7 @@ def frames(tables: Mapping[str, pd.DataFrame], *, estimator: str, run: str | Non
     figure.set_dpi(_DOTS_PER_INCH)
     canvas: Any = FigureCanvasAgg(figure)
     epochs = epochs_shown(table)
-    kept = selection.without_diverged(table, training)
+    kept = selection.without_lost(table, training)
     kept = kept[kept["i_tx"].notna() & kept["i_ty"].notna()]
     box = planes.limits(kept) if len(kept) else planes.limits(table)
     moving = []

@@ -23,9 +23,10 @@ def caption(
 ) -> str:
     """The caption in reStructuredText: the figure's own, the paper's figure that it corresponds to, and the settings.
 
-    These are the assumption of every estimator that it shows, the number of seeds, and those that diverged and are
-    left out.
+    These are the assumption of every estimator that it shows, the number of seeds, and those that are left out
+    since they diverged or are dead.
     """
+    tables = selection.with_dead(tables)
     shown = figure.caption.format(confidence=percent(confidence), measure=MEASURES[measure].definition)
     paragraphs = [shown.strip()]
     if figure.paper:
@@ -40,5 +41,9 @@ def caption(
     of_seeds = [tables[name] for name in ("training", "compression") if name in figure.tables]
     if of_seeds:
         notes.append(selection.seeds_note(of_seeds[0]))
+        if selection.seeds(of_seeds[0])["dead"].any():
+            notes.append(
+                "A network is dead if a layer of it has the same activity for all samples at the last recorded epoch."
+            )
     # Names and settings are plain text: |activity| would be a substitution.
     return "\n\n".join([*paragraphs, restructured_text(" ".join(notes))]).strip() + "\n"

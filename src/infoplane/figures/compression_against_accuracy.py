@@ -14,6 +14,7 @@ from infoplane.figures import selection, style
 from infoplane.figures.measures import MEASURES, percent
 from infoplane.figures.panels import Section, marker_handles, page, say
 from infoplane.statistics.correlation import POOLED, poolable
+from infoplane.statistics.dead import is_left_out
 from infoplane.statistics.frames import settings_of_runs
 
 TABLES = ("compression", "correlation")
@@ -24,7 +25,7 @@ same seeds with each run's means taken off, so that differences between runs do 
 regression line. The panels below give Pearson's r with the run as a factor, its {confidence} interval, Spearman's ρ of
 the ranks within the runs, and for both the two-sided p value, corrected for the number of layers (Holm). Intervals are
 by bootstrap (BCa), p by permutation, both of seeds, the same in all runs: a seed is not independent between them. The
-band is the interval of r. Diverged seeds are left out, and from the lower panels runs whose
+band is the interval of r. Diverged and dead seeds are left out, and from the lower panels runs whose
 compression does not vary or which stay at the ceiling :math:`H(X)`. Where compression hardly varies the axis still
 spans 0.1. For an estimator that bounds the information, of the upper bound; the table correlation has both.
 """
@@ -48,7 +49,7 @@ def draw(
     correlation = selection.of_estimator(tables["correlation"], estimator)
     looks = style.run_looks(settings_of_runs(table))
     layers = style.layer_looks(int(table["n_layers"].max()))
-    kept = table[~table["diverged"] & table[measure].notna()]
+    kept = table[~is_left_out(table) & table[measure].notna()]
     of_layer = {layer: kept[kept["layer"] == layer] for layer in layers}
     pools = {layer: _centred(poolable(part, measure, _GENERALISATION), measure) for layer, part in of_layer.items()}
     label = MEASURES[measure].label

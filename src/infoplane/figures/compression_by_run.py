@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from infoplane.figures import selection, style
 from infoplane.figures.measures import MEASURES, percent
 from infoplane.figures.panels import Section, page
+from infoplane.statistics.dead import is_left_out
 from infoplane.statistics.frames import settings_of_runs
 
 TABLES = ("compression", "compression_summary")
@@ -19,7 +20,8 @@ TITLE = "Compression by activation function and layer"
 CAPTION = """\
 **Compression by activation function and layer**, one panel per layer, one row per run. Every point is a seed; hollow
 points are seeds whose layer stays at the ceiling :math:`H(X)` during the whole training and so cannot show compression.
-Bars are the means over seeds with their {confidence} intervals (Student's t). {measure} Diverged seeds are left out.
+Bars are the means over seeds with their {confidence} intervals (Student's t). {measure} Diverged and dead seeds are
+left out.
 """
 PER_ESTIMATOR = True
 SETTINGS = ("confidence", "measure")
@@ -36,7 +38,7 @@ def draw(
     layers = style.layer_looks(int(table["n_layers"].max()))
     bounds = selection.bounds(table)
     rows = {run: index for index, run in enumerate(looks)}
-    kept = table[~table["diverged"] & table[measure].notna()]
+    kept = table[~is_left_out(table) & table[measure].notna()]
     letters = max(len(look.label) for look in looks.values())
 
     result = page(

@@ -96,7 +96,7 @@ def page_of_layers(
     y_label: str,
     confidence: float,
     note: str = "",
-    empty: str = "all seeds diverged",
+    empty: str = selection.NONE_LEFT,
     level: float | None = None,
 ) -> Figure:
     """A panel per run with the geometric mean of a positive `column` over seeds, for every layer.

@@ -14,11 +14,11 @@ from infoplane.figures.panels import Section, page, say
 TABLES = ("layers", "training")
 TITLE = "Signal-to-noise ratio of the gradients"
 CAPTION = """\
-**Signal-to-noise ratio of the gradients**, one panel per run: the norm of the mean gradient of each layer over
-the norm of the gradients' standard deviation, both over the batches of an epoch (Shwartz-Ziv & Tishby 2017), on a
-logarithmic scale. Above 1, the dashed line, the batches agree on a direction (drift), below 1 they do not (diffusion).
-Lines are geometric means over the seeds that did not diverge, bands their {confidence} intervals (Student's t of the
-logarithms). The number at the end of a curve is the layer. Empty where the study does not record gradients.
+**Signal-to-noise ratio of the gradients**, one panel per run: the norm of the mean gradient of each layer over the norm
+of the gradients' standard deviation, both over the batches of an epoch (Shwartz-Ziv & Tishby 2017), on a logarithmic
+scale. Above 1, the dashed line, the batches agree on a direction (drift), below 1 they do not (diffusion). Lines are
+geometric means over the seeds that did not diverge and are not dead, bands their {confidence} intervals (Student's t of
+the logarithms). The number at the end of a curve is the layer. Empty where the study does not record gradients.
 """
 SETTINGS = ("confidence",)
 
@@ -26,7 +26,7 @@ SETTINGS = ("confidence",)
 def draw(tables: Mapping[str, pd.DataFrame], *, confidence: float = 0.95) -> Figure:
     """One panel per run; one panel in all if no run recorded gradients."""
     training = tables["training"]
-    kept = selection.without_diverged(tables["layers"], training)
+    kept = selection.without_lost(tables["layers"], training)
     known = kept[(kept["gradient_mean_norm"] > 0) & (kept["gradient_sd_norm"] > 0)]
     if known.empty:
         result = page(TITLE, [Section([""])], footer=selection.seeds_note(training), height=0.6)

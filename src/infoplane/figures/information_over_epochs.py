@@ -17,9 +17,10 @@ TABLES = ("information", "training")
 TITLE = "Information over epochs"
 CAPTION = """\
 **Information over epochs** for every run: :math:`I(T;X)` and :math:`I(T;Y)` of each layer in bits. Lines are means over
-the seeds that did not diverge, bands their {confidence} intervals (Student's t). The number at the end of a curve is
-the layer. The axis of epochs is logarithmic in epoch + 1, its labels are true epochs. Dashed grey lines are the
-ceilings :math:`H(X)` and :math:`H(Y)`: a layer that stays at :math:`H(X)` cannot show compression. For an estimator
+the seeds that did not diverge and are not dead, bands their {confidence} intervals (Student's t). The number at the end
+of a curve is the layer. The axis of epochs is logarithmic in epoch + 1, its labels are true epochs. Dashed grey lines
+are the ceilings :math:`H(X)` and :math:`H(Y)`: a layer that stays at :math:`H(X)` cannot show compression. For an
+estimator
 that bounds the information a run is a row, with panels for the upper and for the lower bound.
 """
 PER_ESTIMATOR = True
@@ -30,7 +31,7 @@ def draw(tables: Mapping[str, pd.DataFrame], *, estimator: str = "ebab", confide
     """I(T;X) of every run, then I(T;Y); with several bounds every run is a row, with a panel for each."""
     training = tables["training"]
     table = selection.of_estimator(tables["information"], estimator)
-    kept = selection.without_diverged(table, training)
+    kept = selection.without_lost(table, training)
     titles = selection.panel_titles(training)
     looks = style.layer_looks(int(table["n_layers"].max()))
     last = selection.last_epoch(table)
@@ -77,6 +78,6 @@ def draw(tables: Mapping[str, pd.DataFrame], *, estimator: str = "ebab", confide
             axis.axhline(ceiling, color=style.FAINT, linestyle=(0, (4, 2)), linewidth=0.8, zorder=1)
             of_run = curves[curves["run"] == run]
             if of_run.empty:
-                say(axis, "all seeds diverged")
+                say(axis, selection.NONE_LEFT)
             draw_layers(axis, of_run, looks)
     return result.figure

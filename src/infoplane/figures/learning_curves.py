@@ -12,7 +12,7 @@ from infoplane.figures.curves import draw_curve, log_axis, over_epochs
 from infoplane.figures.measures import percent
 from infoplane.figures.panels import Section, line_handles, page, say
 
-TABLES = ("training",)
+TABLES = ("training", "layers")
 TITLE = "Learning curves"
 CAPTION = """\
 **Learning curves**, one panel per run: accuracy (above) and mean cross-entropy in nats (below, on a logarithmic scale)
@@ -26,7 +26,7 @@ SETTINGS = ("confidence",)
 def draw(tables: Mapping[str, pd.DataFrame], *, confidence: float = 0.95) -> Figure:
     """One panel per run for accuracy, then one per run for the loss."""
     training = tables["training"]
-    kept = selection.without_diverged(training, training)
+    kept = selection.without_lost(training, training)
     titles = selection.panel_titles(training)
     last = selection.last_epoch(training)
     panels = list(titles.values())
@@ -58,7 +58,7 @@ def draw(tables: Mapping[str, pd.DataFrame], *, confidence: float = 0.95) -> Fig
                 curve = curves[part]
                 curve = curve[curve["run"] == run]
                 if curve.empty:
-                    say(axis, "all seeds diverged")
+                    say(axis, selection.NONE_LEFT)
                     break
                 draw_curve(axis, curve, look)
     return result.figure

@@ -57,8 +57,8 @@ def layer_handles(looks: Mapping[int, Look]) -> list[Line2D]:
 
 
 def mean_over_seeds(information: pd.DataFrame, training: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """I(T;X), I(T;Y) and the ceilings, averaged over the seeds that did not diverge, for each group of `by`."""
-    kept = selection.without_diverged(information, training)
+    """I(T;X), I(T;Y) and the ceilings, averaged over the seeds that are not left out, for each group of `by`."""
+    kept = selection.without_lost(information, training)
     averaged = ["i_tx", "i_ty", "h_x", "h_y"]
     return kept.groupby(list(by), sort=False, observed=True)[averaged].mean().reset_index()
 
@@ -71,7 +71,7 @@ def prepare(axis: Axes, table: pd.DataFrame, box: tuple[tuple[float, float], tup
     axis.set_xticks(ticks(axis.get_xlim()[1]))
     axis.set_yticks([0, 0.5, 1] if high < 1.4 else ticks(high))
     if table.empty:
-        say(axis, "all seeds diverged")
+        say(axis, selection.NONE_LEFT)
         return
     for draw_line, ceiling in ((axis.axvline, "h_x"), (axis.axhline, "h_y")):
         draw_line(float(table[ceiling].iloc[0]), color=style.FAINT, linestyle=(0, (4, 2)), linewidth=0.8, zorder=1)

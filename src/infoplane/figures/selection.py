@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
 from infoplane.errors import InfoplaneError
 from infoplane.figures import style
+from infoplane.statistics.dead import dead_networks, is_left_out
 from infoplane.statistics.frames import settings_of_runs
+
+# What stands in the panel of a run without a seed to show.
+NONE_LEFT = "all seeds diverged or are dead"
 
 
 def of_estimator(table: pd.DataFrame, estimator: str) -> pd.DataFrame:
@@ -32,26 +36,41 @@ def label(table: pd.DataFrame) -> str:
     return style.estimator_label(str(first["estimator"]), str(first["method"]))
 
 
-def without_diverged(table: pd.DataFrame, training: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `table` whose run and seed did not diverge."""
+def with_dead(tables: Mapping[str, pd.DataFrame]) -> Mapping[str, pd.DataFrame]:
+    """The tables, of which `training` has the column dead as well: what it cannot say itself the others know."""
+    known = next((tables[name] for name in ("layers", "information") if name in tables), None)
+    if "training" not in tables or known is None:
+        return tables
+    training = tables["training"]
+    dead = dead_networks(known)
+    keys = zip(training["run"], training["seed"], strict=True)
+    return {**tables, "training": training.assign(dead=[(str(run), int(seed)) in dead for run, seed in keys])}
+
+
+def without_lost(table: pd.DataFrame, training: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `table` whose run and seed did not diverge and are not dead."""
     kept = seeds(training)
-    kept = kept.loc[~kept["diverged"], ["run", "seed"]]
+    kept = kept.loc[~kept["left_out"], ["run", "seed"]]
     return table.merge(kept, on=["run", "seed"], how="inner")
 
 
 def seeds(training: pd.DataFrame) -> pd.DataFrame:
-    """One row per run and seed, with `diverged`; `training` may be any table with these or `diverged_epoch`."""
-    if "diverged" in training.columns:
-        return training[["run", "seed", "diverged"]].drop_duplicates(["run", "seed"], ignore_index=True)
-    table = training[["run", "seed", "diverged_epoch"]].drop_duplicates(["run", "seed"], ignore_index=True)
-    return table.assign(diverged=table["diverged_epoch"] >= 0)
+    """One row per run and seed, with `diverged`, `dead` and `left_out`: either of the two.
+
+    `training` may be any table with diverged or diverged_epoch. No network counts as dead where it has no column dead.
+    """
+    table = training.drop_duplicates(["run", "seed"], ignore_index=True)
+    diverged = table["diverged"] if "diverged" in table.columns else table["diverged_epoch"] >= 0
+    dead = table["dead"].astype(bool) & ~diverged if "dead" in table.columns else False
+    table = table[["run", "seed"]].assign(diverged=diverged, dead=dead)
+    return table.assign(left_out=is_left_out(table))
 
 
 def panel_titles(training: pd.DataFrame) -> dict[str, str]:
-    """The title of every run's panel; where seeds diverged a second line says how many are left."""
+    """The title of every run's panel; where seeds are left out a second line says how many are left."""
     titles = {}
-    diverged = seeds(training).groupby("run", sort=False, observed=True)["diverged"].agg(["sum", "size"])
-    counts = dict(zip(diverged.index, diverged.to_numpy(dtype=np.int64).tolist(), strict=True))
+    lost_seeds = seeds(training).groupby("run", sort=False, observed=True)["left_out"].agg(["sum", "size"])
+    counts = dict(zip(lost_seeds.index, lost_seeds.to_numpy(dtype=np.int64).tolist(), strict=True))
     for run, text in style.run_labels(settings_of_runs(training)).items():
         lost, total = counts[run]
         titles[run] = f"{text}\n{total - lost} of {total} seeds" if lost else text
@@ -65,12 +84,16 @@ def seeds_note(training: pd.DataFrame) -> str:
     low, high = int(counts["size"].min()), int(counts["size"].max())
     n = f"{low}" if low == high else f"{low} to {high}"
     text = f"{n} seed{'' if high == 1 else 's'} per run"
-    lost = counts[counts["sum"] > 0]
-    if lost.empty:
-        return f"{text}, none diverged."
     labels = style.run_labels(settings_of_runs(training))
-    named = "; ".join(f"{labels[str(run)]}: {row['sum']} of {row['size']}" for run, row in lost.iterrows())
-    return f"{text}; diverged and left out: {named}."
+
+    def named(reason: str) -> str:
+        lost = table.groupby("run", sort=False, observed=True)[reason].agg(["sum", "size"])
+        lost = lost[lost["sum"] > 0]
+        return "; ".join(f"{labels[str(run)]}: {row['sum']} of {row['size']}" for run, row in lost.iterrows())
+
+    text += f"; diverged and left out: {named('diverged')}" if table["diverged"].any() else ", none diverged"
+    text += f"; dead and left out: {named('dead')}" if table["dead"].any() else ""
+    return f"{text}."
 
 
 def assumption_note(table: pd.DataFrame) -> str:

@@ -103,8 +103,13 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Figure:
 
 def _footer(table: pd.DataFrame) -> str:
     settings = table.drop_duplicates(["estimator", "bound", "measure", "stopping"])
-    n, diverged = int(table["n_seeds"].max()), int(table["n_diverged"].max())
-    lost = f", but for up to {diverged} networks that diverged" if diverged else ""
+    n, diverged, dead = (int(table[name].max()) for name in ("n_seeds", "n_diverged", "n_dead"))
+    reasons = [
+        f"up to {count} {'network' if count == 1 else 'networks'} that {verb}"
+        for count, verb in ((diverged, "diverged"), (dead, "is dead" if dead == 1 else "are dead"))
+        if count
+    ]
+    lost = f", but for {' and '.join(reasons)}" if reasons else ""
     own = table[table["varied"].isna() | (table["varied"] == "")].drop_duplicates("estimator")
     return (
         f"{len(settings)} settings, {n} seed{'s' if n > 1 else ''} per run{lost}. Own settings of the estimators: "

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from infoplane.figures import planes, selection, style
 from infoplane.figures.measures import plain
 from infoplane.figures.panels import Section, page
+from infoplane.statistics.dead import is_left_out
 from infoplane.statistics.frames import settings_of_runs
 
 TABLES = ("information", "compression")
@@ -17,7 +18,7 @@ TITLE = "Single initialisations"
 CAPTION = """\
 **Single initialisations**, three per run: the seeds that compress least, in the middle and most, by their compression
 averaged over the layers; with an even number of seeds the middle one is the lower of the two, and of equal seeds the
-smallest comes first. {measure} Seeds that diverged are not considered. :math:`I(T;Y)` against
+smallest comes first. {measure} Diverged and dead seeds are not considered. :math:`I(T;Y)` against
 :math:`I(T;X)` of each layer at every recorded epoch, both in bits; colour is the epoch on a logarithmic scale, the
 marker and the number show where a layer is at the last epoch. Dashed lines are the ceilings :math:`H(X)` and
 :math:`H(Y)`. For an estimator that bounds the information both the choice and the picture are of the upper bound.
@@ -73,7 +74,7 @@ def choose(compression: pd.DataFrame, measure: str = "drop") -> pd.DataFrame:
     bound. A run with fewer than three seeds that can be measured has the same seed in more than one place, one without
     any has none.
     """
-    kept = compression[~compression["diverged"]]
+    kept = compression[~is_left_out(compression)]
     means = kept.groupby(["run", "seed"], sort=False, observed=True)[measure].mean().dropna()
     by_seed = means.rename("compression").reset_index()
     rows = []

@@ -23,8 +23,8 @@ CAPTION = """\
 between seeds, over the runs that differ in nothing but their activation function; the line is the
 {confidence} interval of the share between activation functions. Right: how many seeds a {confidence} interval of the
 mean of the width in the heading takes, at the spread over the study's own seeds; the framed numbers are more than the
-study has. {measure} Diverged seeds are left out, and runs in which every seed of the layer stays at the ceiling
-:math:`H(X)` (–), for they show no compression.
+study has. {measure} Diverged and dead seeds are left out, and runs in which every seed of the layer stays at the
+ceiling :math:`H(X)` (–), for they show no compression.
 """
 PER_ESTIMATOR = True
 SETTINGS = ("confidence", "measure")
@@ -90,13 +90,14 @@ def _groups(components: pd.DataFrame) -> dict[str, pd.Index]:
     """Title and rows of each group of runs that differ in their activation function alone, if any can be estimated."""
     keys = list(_SETTINGS)
     several = [name for name in keys if len(components[name].unique()) > 1]
-    found = {}
-    for values, rows in components.groupby(keys, sort=False, observed=True, dropna=False):
+    found: dict[str, pd.Index] = {}
+    # Families may differ in settings that have no column: then their first run names them.
+    for values, rows in components.groupby([*keys, "family"], sort=False, observed=True, dropna=False):
         if (rows["status"] == "ok").any():
-            named = dict(zip(keys, values, strict=True))
+            named = dict(zip([*keys, "family"], values, strict=True))
             parts = [_SETTINGS[name].format(named[name]) for name in several]
             title = ", ".join([f"share of the variance, {int(rows['n_runs'].max())} runs", *parts])
-            found[title] = rows.index
+            found[title if title not in found else f"{title}, like {named['family']}"] = rows.index
     return found
 
 

@@ -30,11 +30,11 @@ def front_page(
     """
     blocks = [
         _heading(f"Study {study}", "="),
-        _scope(training, made_with),
+        _scope(training, summary, made_with),
         _heading("What came out", "-"),
         *_claims(claims, parts),
         _heading("What was run", "-"),
-        *_runs(training),
+        *_runs(training, summary),
         *_notes(made_with),
         _heading("Estimators", "-"),
         "\n".join(_estimators(summary)),
@@ -49,18 +49,20 @@ def _heading(text: str, line: str) -> str:
     return f"{text}\n{line * len(text)}"
 
 
-def _scope(training: pd.DataFrame, made_with: Mapping[str, Any]) -> str:
+def _scope(training: pd.DataFrame, summary: pd.DataFrame, made_with: Mapping[str, Any]) -> str:
     seeds = selection.seeds(training)
     runs = training["run"].nunique()
     per_run = sorted(set(seeds.groupby("run").size()))
     diverged = int(seeds["diverged"].sum())
+    dead = int(_dead(summary).sum())
     epochs = sorted(training["epochs"].unique())
     recorded = sorted(set(training.groupby("run")["epoch"].nunique()))
     settings = [json.loads(source["settings"]) for source in made_with["sources"].values()]
     split = sorted({f"{100 * entry['split']['fraction']:g} %" for entry in settings})
     sentences = [
         f"{count(runs, 'run')} of {_among(per_run)} {'seed' if per_run == [1] else 'seeds'} each: "
-        f"{count(len(seeds), 'network')}, of which {diverged or 'none'} diverged",
+        f"{count(len(seeds), 'network')}, of which {diverged or 'none'} diverged"
+        + (f" and {dead} {'is' if dead == 1 else 'are'} dead" if dead else ""),
         f"trained for {_among(epochs)} epochs and measured at {_among(recorded)} of them",
         f"on {_among(sorted(training['dataset'].unique()))} ({_among(split)} of the samples for training); "
         f"hidden layers {_among(training['hidden_layers'].unique())}",
@@ -96,12 +98,18 @@ def _part(part: Mapping[Any, Any]) -> str:
     return f"{part['verdict']}, {interval} against {number(part['threshold'])}"
 
 
-def _runs(training: pd.DataFrame) -> Iterable[str]:
+def _dead(summary: pd.DataFrame) -> pd.Series:
+    """How many networks of each run are dead."""
+    return summary.groupby("run", sort=False)["n_dead"].max()
+
+
+def _runs(training: pd.DataFrame, summary: pd.DataFrame) -> Iterable[str]:
     labels = style.run_labels(settings_of_runs(training))
     last = training[training["epoch"] == training.groupby("run")["epoch"].transform("max")]
     lost = selection.seeds(training).groupby("run", sort=False)["diverged"].agg(["sum", "size"])
-    kept = selection.without_diverged(last, training)
+    kept = selection.without_lost(last, training)
     accuracy = mean_intervals(kept, ["run"], "test_accuracy").set_index("run")
+    dead = _dead(summary)
     rows = []
     for run, label in labels.items():
         shown = "none left"
@@ -111,9 +119,11 @@ def _runs(training: pd.DataFrame) -> Iterable[str]:
             if found["n"] > 1:
                 shown += f" [{100 * found['lower']:.1f}, {100 * found['upper']:.1f}]"
         row = lost.loc[run]
-        rows.append([f"``{run}``", escaped(label), escaped(shown), f"{row['sum']} of {row['size']}"])
-    yield _table(["run", "network", "test accuracy at the end", "diverged"], rows, widths=(20, 30, 32, 18))
-    yield "Means over the seeds that did not diverge, with 95 % intervals."
+        rows.append(
+            [f"``{run}``", escaped(label), escaped(shown), f"{row['sum']} of {row['size']}", str(dead.get(run, 0))]
+        )
+    yield _table(["run", "network", "test accuracy at the end", "diverged", "dead"], rows, widths=(20, 28, 28, 14, 10))
+    yield "Means over the seeds that did not diverge, dead ones among them, with 95 % intervals."
 
 
 def _notes(made_with: Mapping[str, Any]) -> Iterable[str]:

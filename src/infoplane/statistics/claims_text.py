@@ -29,6 +29,11 @@ def as_markdown(table: pd.DataFrame, parts: pd.DataFrame, rules: Mapping[str, An
     counts = of_seeds.groupby("run")["seed"].nunique()
     seeds = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
     diverged = int(of_seeds["diverged"].sum())
+    dead = of_seeds.groupby("run", sort=False)["dead"].agg(["sum", "size"])
+    dead_of_runs = [
+        f"{row['sum']} of {row['size']} seeds of {run} {'is' if row['sum'] == 1 else 'are'} dead and left out"
+        for run, row in dead[dead["sum"] > 0].iterrows()
+    ]
     lines = [
         "# Claims",
         "",
@@ -37,7 +42,13 @@ def as_markdown(table: pd.DataFrame, parts: pd.DataFrame, rules: Mapping[str, An
         + f". Mutual information is that of the estimator {markdown_code(first['estimator'])}{bound}: "
         f"{markdown(first['assumption'])}. "
         f"Compression of a layer is its {_MEASURES[first['measure']]}. Generalisation is the "
-        f"{first['generalisation'].replace('_', ' ')} at the end.",
+        f"{first['generalisation'].replace('_', ' ')} at the end."
+        + (
+            " A network is dead if a layer of it has the same activity for all samples at the last recorded epoch: "
+            f"{listed(dead_of_runs)}."
+            if dead_of_runs
+            else ""
+        ),
         "",
         f"Brackets hold {100 * first['confidence']:g} % intervals over seeds, which are the sample; the runs are "
         "fixed, so that nothing is said of other networks or data. p is two-sided, against the number that the rule "
