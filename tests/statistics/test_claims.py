@@ -11,10 +11,10 @@ from scipy import stats
 
 from infoplane.errors import InfoplaneError
 from infoplane.statistics import CLAIMS, claims, compression
-from infoplane.statistics.claim_parts import NUMBER_OF_PARTS
-from infoplane.statistics.claims_text import as_markdown
+from infoplane.statistics.claim_parts import NUMBER_OF_PARTS, Part, _against_fixed, _judged
+from infoplane.statistics.claims_text import _ranges, as_markdown
 from infoplane.statistics.resampling import holm
-from infoplane.statistics.series import mean_over_layers, owners_of
+from infoplane.statistics.series import OfRun, Series, mean_over_layers, owners_of
 from infoplane.statistics.spread import informative
 
 VERDICTS = {"supported", "contradicted", "inconclusive", "not estimable"}
@@ -119,12 +119,12 @@ def test_c3_variation_and_a_flat_relu(study, rules, of_runs):
     assert parts.loc[("C3", "ReLU is flat on average"), "estimate"] == pytest.approx(0.2, abs=0.01)
 
 
-def test_c2_takes_the_p_value_of_the_closest_function(study, rules):
+def test_c2_takes_the_p_value_of_the_closest_function(study, rules, of_runs):
     def drop(run, seed, layer, random):
         return {"tanh": 0.5, "elu": 0.48}.get(run, 0.2) + 0.02 * random.normal()
 
     measured = changed(study[0], drop)
-    _, parts = verdicts(measured, study, rules)
+    _, parts = verdicts(measured, study, rules, of_runs)
     row = parts.loc[("C2", "tanh compresses most")]
     chosen = measured[(measured["estimator"] == "ebab") & (measured["layer"] < 6) & (measured["l2"] == 0)]
     scores = chosen.groupby(["seed", "run"])["drop"].mean().unstack()  # noqa: PD010
@@ -151,6 +151,52 @@ def test_a_layer_is_informative_below_the_ceiling_for_half_of_the_seeds():
     assert table.index.tolist() == [1, 2, 3]
     assert table["a"].tolist() == [3, 4, 5]
     assert table["b"].tolist() == [2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "leaning"),
+    [(0.3, 0.5, "supported"), (0.1, 0.5, "inconclusive"), (0.2, 0.5, "inconclusive"), (0.1, 0.15, "contradicted")],
+)
+def test_an_interval_supports_from_above_the_threshold_only(lower, upper, leaning):
+    part = Part("C1", "part", "statistic", "rule", threshold=0.2, lower=lower, upper=upper)
+    assert _judged(part).leaning == leaning
+
+
+def test_a_run_saturates_if_one_of_its_functions_does(study, of_runs):
+    measured = study[0][(study[0]["estimator"] == "ebab") & study[0]["run"].isin(["relu", "elu"])]
+    series = Series(measured, of_runs)
+    series.activation = {"relu": "tanh-relu", "elu": "relu-elu"}
+    assert series.saturating("relu")
+    assert not series.saturating("elu")
+
+
+def test_the_owner_of_the_range_by_hand():
+    """Two hidden layers and the output; the first owns the range in one seed, the second in the other."""
+
+    def of_run(largest, drop, owner):
+        layers = {"i_tx_maximum": np.array(largest), "drop": np.array(drop), "at_ceiling": np.zeros((2, 3))}
+        return OfRun(np.array([4, 7]), layers, {}, np.array(owner), None)
+
+    adaptive = of_run([[9.0, 8.0, 5.0], [7.0, 6.0, 5.0]], [[0.5, 0.4, 0.3]] * 2, [1, 2])
+    fixed = of_run([[8.0, 4.0, 5.0], [4.0, 5.5, 5.0]], [[0.1, 0.2, 0.3]] * 2, [1, 2])
+    measured, others, less = _against_fixed(adaptive, fixed, "drop")
+    assert measured[1].tolist() == [[pytest.approx(0.4), pytest.approx(0.2)]] * 2
+    np.testing.assert_array_equal(others[1], [[np.nan, 4.0], [3.0, np.nan]])
+    # Less the difference of the owner: 9 - 8, and 6 - 5.5.
+    np.testing.assert_array_equal(less[1], [[np.nan, 3.0], [2.5, np.nan]])
+    assert measured[0].tolist() == [4, 7]
+
+
+def test_the_text_names_bound_and_layers(study, rules, of_runs):
+    rules = dataclasses.replace(rules, estimator="kde", bound="upper")
+    table, parts = claims(*study, rules, of_runs, number=200)
+    assert "estimator `kde`, upper bound: noise variance 0.001." in as_markdown(
+        table, parts, dataclasses.asdict(rules), study[0]
+    )
+    rules = dataclasses.replace(rules, estimator="ebab")
+    table, parts = claims(*study, rules, of_runs, number=200)
+    assert "estimator `ebab`: up to 30 bins" in as_markdown(table, parts, dataclasses.asdict(rules), study[0])
+    assert _ranges("1 2 3 5 7 6") == "1-3, 5, 7, 6"
 
 
 @pytest.mark.parametrize(("sign", "verdict"), [(1, "supported"), (-1, "contradicted")])
