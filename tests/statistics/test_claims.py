@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import numpy as np
 import pandas as pd
@@ -241,6 +242,33 @@ def test_c5_only_the_last_layer(study, rules, of_runs):
     table, parts = verdicts(measured, study, rules, of_runs)
     assert parts.loc[("C5", "hidden layers"), "verdict"] == "contradicted"
     assert table.loc["C5", "verdict"] == "contradicted"
+
+    # Intervals that all lie within what is negligible support the hidden layers, without a test.
+    measured = changed(study[0], lambda run, seed, layer, random: random.random())
+    measured["test_accuracy"] = measured["seed"].map(accuracy)
+    for margin, verdict in ((0.9, "supported"), (0.01, "inconclusive")):
+        _, parts = verdicts(measured, study, dataclasses.replace(rules, negligible_correlation=margin), of_runs)
+        assert parts.loc[("C5", "hidden layers"), "verdict"] == verdict
+
+
+def test_three_seeds_are_enough_and_two_are_not(study, rules, of_runs):
+    measured = changed(study[0], lambda run, seed, layer, random: 0.3 + 0.1 * random.random())
+    for seeds, some in ((3, True), (2, False)):
+        _, parts = verdicts(measured[measured["seed"] < seeds], study, rules, of_runs)
+        for part in ("activation functions differ", "tanh compresses most", "softplus and centered softplus differ"):
+            assert (parts.loc[("C2", part), "verdict"] != "not estimable") == some, (seeds, part)
+
+
+def test_a_rule_names_the_threshold_that_decides(study, rules, of_runs):
+    given = dataclasses.replace(rules, negligible={"drop": 0.07}, strong_variation=0.6, flat=0.2)
+    _, parts = verdicts(study[0], study, given, of_runs)
+    named = 0
+    for name, part in parts.iterrows():
+        found = re.match(r"(?:more|less) than ([\d.]+) ", part["rule"])
+        if found:
+            named += 1
+            assert float(found[1]) == part["threshold"], name
+    assert named >= 9
 
 
 def test_c6_all_layers_but_the_owner_against_the_fixed_range(study, rules, of_runs):
