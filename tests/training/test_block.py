@@ -304,7 +304,9 @@ def test_an_interrupted_training_resumes_with_equal_bits(seconds, make_settings,
     )
     whole = train_block(settings, range(6), *small)
     path = tmp_path / "block.checkpoint"
-    stops = sorted(np.random.default_rng().choice(np.arange(2, 30), 3, replace=False).tolist())
+    seed = time.time_ns() % 2**32
+    print(f"seed {seed}")
+    stops = sorted(np.random.default_rng(seed).choice(np.arange(2, 30), 3, replace=False).tolist())
     for stop, threads in zip(stops, (1, 2, 1), strict=True):
         torch.set_num_threads(threads)
         with pytest.raises(InterruptedTrainingError):
@@ -402,7 +404,9 @@ def test_a_killed_process_loses_nothing_but_time(make_settings, small, tmp_path)
     deadline = time.monotonic() + 60
     while not path.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
-    time.sleep(np.random.default_rng().uniform(0, 0.3))
+    seed = time.time_ns() % 2**32
+    print(f"seed {seed}")
+    time.sleep(np.random.default_rng(seed).uniform(0, 0.3))
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, "it must have been killed, not finished"
     assert path.exists()
