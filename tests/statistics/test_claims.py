@@ -119,12 +119,12 @@ def test_c3_variation_and_a_flat_relu(study, rules, of_runs):
     assert parts.loc[("C3", "ReLU is flat on average"), "estimate"] == pytest.approx(0.2, abs=0.01)
 
 
-def test_c2_takes_the_p_value_of_the_closest_function(study, rules):
+def test_c2_takes_the_p_value_of_the_closest_function(study, rules, of_runs):
     def drop(run, seed, layer, random):
         return {"tanh": 0.5, "elu": 0.48}.get(run, 0.2) + 0.02 * random.normal()
 
     measured = changed(study[0], drop)
-    _, parts = verdicts(measured, study, rules)
+    _, parts = verdicts(measured, study, rules, of_runs)
     row = parts.loc[("C2", "tanh compresses most")]
     chosen = measured[(measured["estimator"] == "ebab") & (measured["layer"] < 6) & (measured["l2"] == 0)]
     scores = chosen.groupby(["seed", "run"])["drop"].mean().unstack()  # noqa: PD010
