@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 import subprocess
@@ -24,6 +25,7 @@ from infoplane.figures import FIGURES, declaration, draw, labels, render, single
 from infoplane.figures import panels as layout
 from infoplane.figures.captions import caption
 from infoplane.figures.estimators_side_by_side import choose as choose_runs
+from infoplane.statistics import effects
 
 DRAWN = [
     (name, estimator)
@@ -574,3 +576,48 @@ def test_errors(study, tmp_path, name, tables, estimator, output, message):
 def test_a_setting_that_a_figure_does_not_use_is_refused(study):
     with pytest.raises(InfoplaneError, match="information_plane does not take the setting 'confidence'"):
         draw("information_plane", study, estimator="ebab", confidence=0.9)
+
+
+def test_the_spread_of_a_figure_is_that_of_the_table(simulated, study):
+    # One layer of ReLU is at the ceiling, and one seed has diverged: both are left out of both runs.
+    table = study["compression"].copy()
+    table.loc[(table["run"] == "relu") & (table["layer"] == 4), "at_ceiling"] = True
+    table.loc[table["layer"] == 2, "at_ceiling"] = False
+    table.loc[(table["run"] == "relu") & (table["seed"] == 1), "diverged"] = True
+    of_runs = simulated.settings_of(study)
+    expected = effects(table, of_runs, number=100).query("measure == 'spread' and estimator == 'ebab'").iloc[0]
+    assert "4" not in expected["layers"].split()
+    assert expected["n"] == 3
+    figure = draw("l2", {"compression": table, "effects": effects(table, of_runs, number=100)}, estimator="ebab")
+    (black,) = [line for line in panels(figure)[1].lines if line.get_marker() == "x"]
+    assert black.get_ydata().tolist() == pytest.approx(expected[["mean_baseline", "mean"]].tolist())
+
+
+def test_runs_that_differ_otherwise_are_not_in_the_figure_of_l2(simulated, study):
+    of_runs = simulated.settings_of(study)
+    other = {**of_runs, "relu-l2-0.015": dataclasses.replace(of_runs["relu-l2-0.015"], dropout=0.5)}
+    tables = {"compression": study["compression"], "effects": effects(study["compression"], other, number=100)}
+    assert "in its L2 penalty alone" in panels(draw("l2", tables, estimator="ebab"))[0].texts[0].get_text()
+
+
+def test_dead_networks_are_counted_and_left_out(simulated, with_statistics):
+    dead = {("relu", 0): 4, ("relu", 2): 3}
+    settings = simulated.runs(("tanh", "relu"), (0.015,))
+    epochs = simulated.recorded_epochs(1000, 12)
+    tables = with_statistics(simulated.study(settings, seeds=5, dead=dead, epochs=epochs, estimators=("ebab",)))
+    for name, declared in FIGURES.items():
+        if name in ("distributions", "sensitivity", "gradients"):
+            continue
+        estimator = "ebab" if declared.per_estimator else None
+        footer = " ".join(texts(draw(name, tables, estimator=estimator)))
+        if name != "estimators_side_by_side":
+            assert "dead and left out: ReLU: 2 of 5" in footer, name
+        caption_of = caption(declared, tables, estimator=estimator)
+        assert "dead and left out: ReLU: 2 of 5" in caption_of, name
+        assert "A network is dead if a layer of it has the same activity for all samples" in caption_of, name
+    assert "up to 2 networks that are dead" in " ".join(texts(draw("sensitivity", tables)))
+    figure = draw("information_over_epochs", tables, estimator="ebab")
+    information = tables["information"].query("run == 'relu' and layer == 5 and seed not in [0, 2]")
+    axis = next(axis for axis in panels(figure) if axis.get_title(loc="left") == "ReLU\n3 of 5 seeds")
+    ends = [line.get_ydata()[-1] for line in axis.lines if len(line.get_ydata()) == len(epochs)]
+    assert ends[4] == pytest.approx(information.query("epoch == 1000")["i_tx"].mean())
