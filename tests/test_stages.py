@@ -116,7 +116,11 @@ def diverging(data, tmp_path_factory) -> Study:
 
 
 def test_the_dump_is_the_forward_pass_and_its_extremes(study):
-    layers = storage.read_table(study.layers).set_index(["seed", "epoch", "layer"])
+    layers = storage.read_table(study.layers)
+    described = layers[["run", "dataset", "activation", "hidden_layers", "batch_size", "epochs"]].drop_duplicates()
+    # The whole of the data in one batch is -1.
+    assert described.to_numpy().tolist() == [["run", "npz", "tanh-relu", "4-3", -1, 6]]
+    layers = layers.set_index(["seed", "epoch", "layer"])
     with h5py.File(study.weights) as weights, h5py.File(study.dump) as dump:
         assert dump["epochs"][:].tolist() == [0, 1, 2, 3, 4, 5, 6]
         assert dump["seeds"][:].tolist() == [2, 3, 4]

@@ -330,3 +330,14 @@ def test_very_wide_layers_get_the_same_bins_range_by_range(monkeypatch, at_once,
     whole = [ebab(layer, labels, lower_bound=lower_bound) for layer in layers]
     monkeypatch.setattr(importlib.import_module(ebab.__module__), "_AT_ONCE", at_once)
     assert [ebab(layer, labels, lower_bound=lower_bound) for layer in layers] == whole
+
+
+@pytest.mark.parametrize("bins", [2, 4, 7, 256])
+def test_more_units_than_one_key_holds(bins):
+    """Of 200 units only one varies: states of all of them do not fit 64 bits, and none may be lost on the way."""
+    labels = np.repeat([0, 1], 32)
+    for place in (0, 1, 99, 199):
+        activity = np.zeros((64, 200), dtype=np.float32)
+        activity[:, place] = labels
+        found = fixed_binning(activity, labels, bins=bins, value_range=(0, 1))
+        assert (found.i_tx, found.i_ty) == pytest.approx((1, 1)), place

@@ -137,6 +137,9 @@ def _numeric_nodes(node: ast.AST) -> Iterator[ast.AST]:
                 continue
             if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
                 continue
+            # A compiled kernel's lines are never seen to run.
+            if isinstance(child, ast.FunctionDef) and any("compiled" in ast.unparse(d) for d in child.decorator_list):
+                continue
             if isinstance(child, ast.keyword) and child.arg in ("strict", "dtype", "copy", "sort", "observed"):
                 continue
             if isinstance(child, ast.Assign) and ast.unparse(child.targets[0]) == "__all__":
@@ -383,12 +386,13 @@ def main() -> int:
     files = given.files or [str(path.relative_to(package)) for target in TARGETS for path in package.glob(target)]
     sources = {f"{PACKAGE}/{name}": (package / name).read_bytes() for name in sorted(files) if name not in LEFT_OUT}
     possible = [mutant for file, source in sources.items() for mutant in mutants_of(file, source)]
-    drawn = random.Random(given.seed).sample(possible, min(given.number, len(possible)))
     results = folder / f"seed_{given.seed}.json"
     if given.again:
-        # By what is replaced and where in its line's text: lines may have moved since.
-        survivors = json.loads(results.read_text())
-        drawn = [mutant for mutant in drawn if _key(mutant, sources) in survivors]
+        # By the changed text: lines may have moved since.
+        before = json.loads(results.read_text())
+        drawn = [mutant for mutant in possible if _key(mutant, sources) in before]
+    else:
+        drawn = random.Random(given.seed).sample(possible, min(given.number, len(possible)))
     print(
         f"{len(drawn)} of {len(possible)} mutants in {len(sources)} files, seed {given.seed}, in {folder}", flush=True
     )
@@ -417,7 +421,9 @@ def main() -> int:
             print(mutant.diff(sources[mutant.file]), flush=True)
             if verdict != "killed":
                 survivors.append(_key(mutant, sources))
-    results.write_text(json.dumps(survivors, indent=1))
+                results.with_suffix(".new").write_text(json.dumps(survivors, indent=1))
+    if survivors:
+        results.with_suffix(".new").replace(results)
     while not workers.empty():
         workers.get().close()
     killed = counts.get("killed", 0)
@@ -426,7 +432,7 @@ def main() -> int:
 
 
 def _key(mutant: Mutant, sources: dict[str, bytes]) -> str:
-    return f"{mutant.file}:{mutant.line}:{mutant.diff(sources[mutant.file])}"
+    return f"{mutant.file}:{mutant.diff(sources[mutant.file])}"
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,10 @@ from scipy import stats
 
 from infoplane.errors import InfoplaneError
 from infoplane.statistics import CLAIMS, claims, compression
-from infoplane.statistics.claim_parts import NUMBER_OF_PARTS
-from infoplane.statistics.claims_text import as_markdown
+from infoplane.statistics.claim_parts import NUMBER_OF_PARTS, Part, _against_fixed, _judged
+from infoplane.statistics.claims_text import _ranges, as_markdown
 from infoplane.statistics.resampling import holm
-from infoplane.statistics.series import mean_over_layers, owners_of
+from infoplane.statistics.series import OfRun, Series, mean_over_layers, owners_of
 from infoplane.statistics.spread import informative
 
 VERDICTS = {"supported", "contradicted", "inconclusive", "not estimable"}
@@ -153,6 +154,52 @@ def test_a_layer_is_informative_below_the_ceiling_for_half_of_the_seeds():
     assert table["b"].tolist() == [2, 3, 4]
 
 
+@pytest.mark.parametrize(
+    ("lower", "upper", "leaning"),
+    [(0.3, 0.5, "supported"), (0.1, 0.5, "inconclusive"), (0.2, 0.5, "inconclusive"), (0.1, 0.15, "contradicted")],
+)
+def test_an_interval_supports_from_above_the_threshold_only(lower, upper, leaning):
+    part = Part("C1", "part", "statistic", "rule", threshold=0.2, lower=lower, upper=upper)
+    assert _judged(part).leaning == leaning
+
+
+def test_a_run_saturates_if_one_of_its_functions_does(study, of_runs):
+    measured = study[0][(study[0]["estimator"] == "ebab") & study[0]["run"].isin(["relu", "elu"])]
+    series = Series(measured, of_runs)
+    series.activation = {"relu": "tanh-relu", "elu": "relu-elu"}
+    assert series.saturating("relu")
+    assert not series.saturating("elu")
+
+
+def test_the_owner_of_the_range_by_hand():
+    """Two hidden layers and the output; the first owns the range in one seed, the second in the other."""
+
+    def of_run(largest, drop, owner):
+        layers = {"i_tx_maximum": np.array(largest), "drop": np.array(drop), "at_ceiling": np.zeros((2, 3))}
+        return OfRun(np.array([4, 7]), layers, {}, np.array(owner), None)
+
+    adaptive = of_run([[9.0, 8.0, 5.0], [7.0, 6.0, 5.0]], [[0.5, 0.4, 0.3]] * 2, [1, 2])
+    fixed = of_run([[8.0, 4.0, 5.0], [4.0, 5.5, 5.0]], [[0.1, 0.2, 0.3]] * 2, [1, 2])
+    measured, others, less = _against_fixed(adaptive, fixed, "drop")
+    assert measured[1].tolist() == [[pytest.approx(0.4), pytest.approx(0.2)]] * 2
+    np.testing.assert_array_equal(others[1], [[np.nan, 4.0], [3.0, np.nan]])
+    # Less the difference of the owner: 9 - 8, and 6 - 5.5.
+    np.testing.assert_array_equal(less[1], [[np.nan, 3.0], [2.5, np.nan]])
+    assert measured[0].tolist() == [4, 7]
+
+
+def test_the_text_names_bound_and_layers(study, rules, of_runs):
+    rules = dataclasses.replace(rules, estimator="kde", bound="upper")
+    table, parts = claims(*study, rules, of_runs, number=200)
+    assert "estimator `kde`, upper bound: noise variance 0.001." in as_markdown(
+        table, parts, dataclasses.asdict(rules), study[0]
+    )
+    rules = dataclasses.replace(rules, estimator="ebab")
+    table, parts = claims(*study, rules, of_runs, number=200)
+    assert "estimator `ebab`: up to 30 bins" in as_markdown(table, parts, dataclasses.asdict(rules), study[0])
+    assert _ranges("1 2 3 5 7 6") == "1-3, 5, 7, 6"
+
+
 @pytest.mark.parametrize(("sign", "verdict"), [(1, "supported"), (-1, "contradicted")])
 def test_c4_l2(study, sign, verdict, rules, of_runs):
     measured = changed(
@@ -195,6 +242,33 @@ def test_c5_only_the_last_layer(study, rules, of_runs):
     table, parts = verdicts(measured, study, rules, of_runs)
     assert parts.loc[("C5", "hidden layers"), "verdict"] == "contradicted"
     assert table.loc["C5", "verdict"] == "contradicted"
+
+    # Intervals that all lie within what is negligible support the hidden layers, without a test.
+    measured = changed(study[0], lambda run, seed, layer, random: random.random())
+    measured["test_accuracy"] = measured["seed"].map(accuracy)
+    for margin, verdict in ((0.9, "supported"), (0.01, "inconclusive")):
+        _, parts = verdicts(measured, study, dataclasses.replace(rules, negligible_correlation=margin), of_runs)
+        assert parts.loc[("C5", "hidden layers"), "verdict"] == verdict
+
+
+def test_three_seeds_are_enough_and_two_are_not(study, rules, of_runs):
+    measured = changed(study[0], lambda run, seed, layer, random: 0.3 + 0.1 * random.random())
+    for seeds, some in ((3, True), (2, False)):
+        _, parts = verdicts(measured[measured["seed"] < seeds], study, rules, of_runs)
+        for part in ("activation functions differ", "tanh compresses most", "softplus and centered softplus differ"):
+            assert (parts.loc[("C2", part), "verdict"] != "not estimable") == some, (seeds, part)
+
+
+def test_a_rule_names_the_threshold_that_decides(study, rules, of_runs):
+    given = dataclasses.replace(rules, negligible={"drop": 0.07}, strong_variation=0.6, flat=0.2)
+    _, parts = verdicts(study[0], study, given, of_runs)
+    named = 0
+    for name, part in parts.iterrows():
+        found = re.match(r"(?:more|less) than ([\d.]+) ", part["rule"])
+        if found:
+            named += 1
+            assert float(found[1]) == part["threshold"], name
+    assert named >= 9
 
 
 def test_c6_all_layers_but_the_owner_against_the_fixed_range(study, rules, of_runs):

@@ -65,6 +65,8 @@ def test_end_is_the_mean_of_the_last_tenth():
     assert row["end_from_epoch"] == 18
     # Accuracy rises linearly from 0.5 to 0.9; its end is the mean of the same two epochs.
     assert row["test_accuracy"] == pytest.approx(np.mean(np.linspace(0.5, 0.9, 20)[-2:]))
+    information, training = tables(i_tx)
+    assert compression(information.assign(i_ty=np.arange(20.0)), training)["i_ty_end"].tolist() == [18.5]
     half = compression(*tables(i_tx), end_share=0.5).iloc[0]
     assert half["i_tx_end"] == pytest.approx((8 * 6 + 2 + 4) / 10)
 

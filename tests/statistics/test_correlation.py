@@ -102,6 +102,7 @@ def test_not_estimable(table, status):
     assert status in row["status"]
     assert row["status"].startswith("not estimable: ")
     assert row[NUMBERS].isna().all()
+    assert row["degrees_of_freedom"] == max(row["n"] - 2, 0)
 
 
 def test_three_seeds_have_the_widest_interval():
@@ -286,11 +287,12 @@ def test_bootstrap_intervals_are_scipys():
         assert ours == pytest.approx([theirs.low, theirs.high], abs=0.025), name
 
 
-@pytest.mark.parametrize("r", [0.0, 0.6])
-def test_permutation_p_values_are_those_of_all_permutations(r):
+@pytest.mark.parametrize(("r", "ties"), [(0.0, False), (0.6, False), (0.6, True)])
+def test_permutation_p_values_are_those_of_all_permutations(r, ties):
     random = np.random.default_rng(14)
     x = random.normal(size=7)
     y = r * x + random.normal(size=7)
+    x = (x > np.sort(x)[4]) * 1.0 if ties else x
     row = primary(correlation(compressed(x, y), number=20000)).iloc[0]
     for name, statistic in (("pearson", stats.pearsonr), ("spearman", stats.spearmanr)):
         exact = stats.permutation_test(

@@ -65,6 +65,12 @@ def test_ceiling_is_uninformative_and_a_dead_layer_is_flat():
     row = phases(*tables(np.full((6, 9), 11.999))).iloc[0]
     assert (row["n_at_ceiling"], row["extent"]) == (6, 0)
     assert row["status"] == "uninformative: every seed is at the ceiling H(X) for the whole training"
+    # Within a hundredth of a bit counts as there, unless another tolerance is given.
+    for level, tolerance, ceiling in ((11.992, 0.01, 6), (11.985, 0.01, 0), (11.985, 0.02, 6), (11.992, 0.001, 0)):
+        found = phases(*tables(np.full((6, 9), level)), ceiling_tolerance=tolerance).iloc[0]
+        assert found["n_at_ceiling"] == ceiling, (level, tolerance)
+    assert phases(*tables(np.full((6, 9), 11.992)))["n_at_ceiling"].tolist() == [6]
+    assert phases(*tables(np.full((6, 9), 11.985)))["n_at_ceiling"].tolist() == [0]
     dead = phases(*tables(np.zeros((6, 9)))).iloc[0]
     assert dead[["rise", "fall", "extent", "epoch_of_maximum"]].tolist() == [0, 0, 0, 0]
 

@@ -46,6 +46,40 @@ def test_the_intervals_agree_with_the_f_test():
         assert (components(groups, confidence=0.9).share_lower > 0) == rejected
 
 
+@pytest.mark.parametrize("confidence", [0.95, 0.8])
+@pytest.mark.parametrize("between", [0.2, 1.0, 5.0])
+def test_the_limits_are_those_of_the_book(confidence, between):
+    """Burdick & Graybill with quantiles of F throughout, a chi square being an F with endless second degrees."""
+    groups = layout(np.random.default_rng(3), 8, 10, between)
+    k, n = 8, 10
+    b = n * np.var([group.mean() for group in groups], ddof=1)
+    w = np.mean([np.var(group, ddof=1) for group in groups])
+    tail, endless = (1 - confidence) / 2, 1e12
+
+    def f(upper, first, second):
+        return stats.f.isf(upper, first, second)
+
+    g1, h2 = 1 - 1 / f(tail, k - 1, endless), 1 / f(1 - tail, k * (n - 1), endless) - 1
+    h1, g2 = 1 / f(1 - tail, k - 1, endless) - 1, 1 - 1 / f(tail, k * (n - 1), endless)
+    high, low = f(tail, k - 1, k * (n - 1)), f(1 - tail, k - 1, k * (n - 1))
+    g12 = ((high - 1) ** 2 - g1**2 * high**2 - h2**2) / high
+    h12 = ((1 - low) ** 2 - h1**2 * low**2 - g2**2) / low
+    below = (b - w - np.sqrt(g1**2 * b**2 + h2**2 * w**2 + g12 * b * w)) / n
+    above = (b - w + np.sqrt(h1**2 * b**2 + g2**2 * w**2 + h12 * b * w)) / n
+    found = components(groups, confidence=confidence)
+    assert found.between == pytest.approx(max(0, (b - w) / n))
+    assert found.between_lower == pytest.approx(max(0, below), abs=1e-6)
+    assert found.between_upper == pytest.approx(max(0, above), rel=1e-6)
+    freedom = k * (n - 1)
+    expected = [freedom * w / stats.chi2.isf(at, freedom) for at in (tail, 1 - tail)]
+    assert [found.within_lower, found.within_upper] == pytest.approx(expected)
+    ratios = [(b / w / at - 1) / n for at in (high, low)]
+    assert [found.share_lower, found.share_upper] == pytest.approx([max(0, at / (1 + at)) for at in ratios])
+    usual = components(groups)
+    assert usual == components(groups, confidence=0.95)
+    assert (usual == found) == (confidence == 0.95)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("between", "sizes"), [(1.0, [10] * 8), (0.1, [50] * 8), (4.0, [10, 9, 10, 7, 10, 10, 8, 10])])
 def test_coverage_of_the_components(between, sizes):

@@ -16,7 +16,7 @@ from infoplane.statistics import claims, compression, correlation, resampling
 from infoplane.statistics.claim_parts import NUMBER_OF_PARTS
 from infoplane.statistics.pooled import pooled_correlations
 from infoplane.statistics.sensitivity import WHOLE, sensitivity_summary, stopped, stopping_epochs
-from infoplane.statistics.sensitivity_text import as_markdown
+from infoplane.statistics.sensitivity_text import _sentences, as_markdown
 from infoplane.statistics.series import Series
 
 SHARES = (0.25, 1.0)
@@ -193,6 +193,50 @@ def test_too_few_seeds_are_not_estimable_under_any_setting(simulated, seeds):
     assert "Layers cluster: not estimable under any of the 18 settings (not estimable: no run with an L2" in text
 
 
+def test_a_claim_as_a_whole_says_why_it_is_not_estimable(tables):
+    wholes = tables["sensitivity"].query("part == @WHOLE and verdict == 'not estimable'")
+    assert len(wholes) > 0
+    of_kde = wholes[(wholes["claim"] == "C6") & (wholes["estimator"] == "kde")]
+    assert set(of_kde["reason"]) == {"not estimable: kde is not adaptive"}
+    assert wholes["reason"].str.startswith("not estimable: ").all()
+
+
+def test_sentences_by_hand():
+    """Supported by two of five settings, all differing in something; and by none."""
+    table = of_verdicts(
+        [
+            ("ebab", "ebab", "none", "drop", 1.0, "", 30, "supported"),
+            ("ebab", "ebab", "none", "final", 1.0, "", 30, "contradicted"),
+            ("kde", "kde", "upper", "drop", 1.0, "", 0, "supported"),
+            ("kde", "kde", "upper", "final", 1.0, "", 0, "contradicted"),
+            ("kde", "kde", "lower", "final", 1.0, "", 0, "not estimable"),
+        ]
+    ).assign(stopping_epoch=1000, primary=[True, *[False] * 4])
+    summary, factors = sensitivity_summary(table)
+    assert _sentences(summary.iloc[0], table, factors) == (
+        "supported under 2 of 4 settings, contradicted under 2; not estimable under 1 more. Supported by estimator "
+        "(ebab 1/2, kde 1/2); by measure (drop 2/2, final 0/2). Changing one thing changes the verdict: measure 100 % "
+        "of 2 pairs (2 from supported to contradicted)."
+    )
+    table["verdict"] = "contradicted"
+    summary, factors = sensitivity_summary(table)
+    assert _sentences(summary.iloc[0], table, factors) == (
+        "supported under 0 of 5 settings, contradicted under 5. No two settings that differ in one thing have "
+        "different verdicts."
+    )
+
+
+def test_one_run_of_two_seeds_has_no_correlation():
+    """What remains of two seeds less their mean is one number; with a second run there is one more."""
+    run = (np.array([0, 1]), np.array([[1.0], [2.0]]), np.array([3.0, 5.0]), np.zeros((2, 1)))
+    (found,) = pooled_correlations([run], np.arange(2), number=50)
+    assert found.status == found.interval_status == "not estimable: 2 seeds in 1 runs"
+    (found,) = pooled_correlations([run, run], np.arange(2), number=50)
+    assert found.status == "ok"
+    assert found.r == pytest.approx(1)
+    assert found.interval_status.startswith("not estimable: ")
+
+
 def test_the_text_counts_what_the_tables_say(tables):
     text = as_markdown(*(tables[name] for name in ("sensitivity", "sensitivity_summary", "sensitivity_factors")))
     assert "under 30 settings of the analysis: 4 estimators" in text
@@ -202,6 +246,9 @@ def test_the_text_counts_what_the_tables_say(tables):
     # C1 has one part, which says it all.
     assert text.count("\n- ") - text.count("\n- `") == len(summary) - 1
     row = summary[(summary["part"] == "compression increases")].iloc[0]
+    # C1 has one part, which is named; of the others the claim as a whole stands before the parts.
+    assert text.count("- The claim as a whole: ") == 5
+    assert "- Non-saturating functions compress: supported under" in text
     assert f"Compression increases: supported under {row['n_supported']} of 30 settings" in text
     assert "nan" not in text
 

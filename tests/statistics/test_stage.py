@@ -12,7 +12,17 @@ from scipy import stats
 
 from infoplane import storage
 from infoplane.cli import main
-from infoplane.statistics import Rules, claims, compression, phases, seeds_needed
+from infoplane.statistics import (
+    Rules,
+    claims,
+    compression,
+    compression_summary,
+    correlation,
+    effects,
+    phases,
+    seeds_needed,
+    variance_components,
+)
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +89,41 @@ def test_tables_are_those_of_the_functions(simulated, folder):
     made_with = storage.read_table_provenance(folder / "claims.csv")
     assert made_with["claims"]["estimator"] == "ebab"
     assert made_with["resamples"] == 200
+
+
+@pytest.mark.parametrize("name", ["compression-summary", "correlation", "effects", "variance-components", "phases"])
+def test_the_level_and_the_draw_that_are_asked_for(simulated, folder, name):
+    """Each stage hands on the confidence, the number of resamples and their seed."""
+    information, training = (storage.read_table(folder / f"{part}.parquet") for part in ("information", "training"))
+    measured = compression(information, training)
+    of_runs = simulated.settings_of({"training": training})
+    storage.write_table(measured, folder / "m.csv", simulated.provenance_of({"training": training}))
+    drawn = {"number": 150, "seed": 5}
+    expected = {
+        "compression-summary": lambda level: compression_summary(measured, confidence=level),
+        "correlation": lambda level: correlation(measured, confidence=level, **drawn),
+        "effects": lambda level: effects(measured, of_runs, confidence=level, **drawn),
+        "variance-components": lambda level: variance_components(measured, of_runs, confidence=level),
+        "phases": lambda level: phases(information, training, confidence=level, **drawn),
+    }[name]
+    given = ["--compression", "m.csv"]
+    if name == "phases":
+        given = ["--information", "information.parquet", "--training", "training.parquet"]
+    if name not in ("compression-summary", "variance-components"):
+        given += ["--resamples", "150", "--resampling-seed", "5"]
+    assert main([name, *(str(folder / part) if "." in part else part for part in given), "--confidence", "0.8",
+                 "--output", str(folder / "out.csv")]) == 0  # fmt: skip
+    found = storage.read_table(folder / "out.csv")
+    # A table of text has no difference between an empty word and a missing one.
+    wanted = expected(0.8).replace("", np.nan)
+    pd.testing.assert_frame_equal(found, wanted, check_dtype=False)
+    limits = [column for column in found if column.endswith(("lower", "upper")) and found[column].fillna(0).any()]
+    usual = expected(0.95)
+    assert limits
+    for column in limits:
+        # No limit is the same at both levels throughout.
+        assert not np.allclose(found[column].dropna(), usual[column].dropna()), column
+    assert storage.read_table_provenance(folder / "out.csv")["confidence"] == 0.8
 
 
 def test_a_table_that_is_missing_gets_a_sentence(folder, capsys):
