@@ -181,6 +181,8 @@ def study_of(seeds: int, diverged: dict[tuple[str, int], int]) -> dict[str, pd.D
         "training": pd.DataFrame(rows),
         "summary": pd.DataFrame(
             {
+                "run": ["a_", "b*"],
+                "n_dead": [1, 0],
                 "estimator": "kde",
                 "bound": ["upper", "lower"],
                 "method": "kde",

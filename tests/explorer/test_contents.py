@@ -117,3 +117,15 @@ def test_every_marker_of_the_figures_has_an_outline():
 def test_dashes():
     assert dash_pattern("-") == [1.0, 0.0]
     assert dash_pattern((0, (5, 1, 1, 1))) == [8.0, 1.6, 1.6, 1.6]
+
+
+def test_dead_networks_are_named_and_not_in_the_mean(simulated):
+    settings = simulated.runs(("relu",), ())
+    epochs = simulated.recorded_epochs(1000, 12)
+    tables = simulated.study(settings, seeds=4, epochs=epochs, estimators=("ebab",), dead={("relu", 2): 4})
+    (run,) = contents([tables["information"]], tables["training"])["runs"]
+    assert (run["dead"], run["kept"], run["seeds"]) == ([2], 3, 4)
+    last = tables["information"].query("layer == 5 and epoch == 1000 and seed != 2")
+    assert run["estimates"]["ebab, none"]["mean"]["i_tx"][4][-1] == pytest.approx(last["i_tx"].mean(), abs=1e-4)
+    # The seed itself is there to be looked at.
+    assert run["estimates"]["ebab, none"]["single"]["2"]["i_tx"][4][-1] == 0

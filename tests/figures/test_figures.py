@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 import subprocess
@@ -24,6 +25,7 @@ from infoplane.figures import FIGURES, declaration, draw, labels, render, single
 from infoplane.figures import panels as layout
 from infoplane.figures.captions import caption
 from infoplane.figures.estimators_side_by_side import choose as choose_runs
+from infoplane.statistics import effects
 
 DRAWN = [
     (name, estimator)
@@ -422,11 +424,12 @@ def test_gradients_that_were_not_recorded(study):
 def test_small_losses_are_labelled_by_powers_of_ten(study):
     small = study["training"].assign(train_loss=np.geomspace(1e-5, 1, len(study["training"])))
     labels = [
-        label.get_text() for label in panels(draw("learning_curves", {"training": small}))[len(RUNS)].get_yticklabels()
+        label.get_text()
+        for label in panels(draw("learning_curves", {**study, "training": small}))[len(RUNS)].get_yticklabels()
     ]
     assert {"$10^{-4}$", "$10^{-2}$", "$10^{0}$"} <= set(labels)
     few = study["training"].assign(train_loss=4e-4, test_loss=4e-4)
-    loss = panels(draw("learning_curves", {"training": few}))[len(RUNS)]
+    loss = panels(draw("learning_curves", {**study, "training": few}))[len(RUNS)]
     for value, label in zip(loss.get_yticks(), loss.get_yticklabels(), strict=True):
         multiple, power = re.fullmatch(r"\$(?:(.*)\\times)?10\^\{(.*)\}\$", label.get_text()).groups("1")
         assert float(multiple) * 10 ** int(power) == pytest.approx(value, rel=0.01)
@@ -480,7 +483,7 @@ def test_distributions_show_the_bins_of_the_estimators(drawn, study):
 
 def test_distributions_of_a_study_whose_first_seeds_diverged(study):
     figure = draw("distributions", {"distributions": study["distributions"].iloc[:0]})
-    assert panels(figure)[0].texts[0].get_text() == "the first seeds of all runs diverged"
+    assert panels(figure)[0].texts[0].get_text() == "the first seeds of all runs diverged or are dead"
 
 
 def test_variance_components(drawn, study):
@@ -506,14 +509,15 @@ def test_variance_components(drawn, study):
 
 def test_captions_state_the_settings(study):
     text = caption(FIGURES["compression_by_run"], study, estimator="kde", confidence=0.9, measure="final")
+    text = text.replace("\\", "")  # what escapes markup
     assert "90 % intervals" in text
     assert "relative to :math:`H(X)`." in text
     assert "KDE: noise variance 0.001." in text
     assert "EBAB" not in text
     assert "4 seeds per run; diverged and left out: softplus: 2 of 4; ELU: 4 of 4." in text
     assert "Corresponds to Figure 1 of Chelombiev" in caption(FIGURES["activity_maxima"], study)
-    side_by_side = caption(FIGURES["estimators_side_by_side"], study)
-    assert all(name in side_by_side for name in ("EBAB: 30 bins", "KDE: Gaussian noise"))
+    side_by_side = caption(FIGURES["estimators_side_by_side"], study).replace("\\", "")
+    assert all(name in side_by_side for name in ("EBAB: up to 30 bins", "KDE: noise variance 0.001"))
     for name, figure in FIGURES.items():
         text = caption(figure, study, estimator="ebab" if figure.per_estimator else None)
         # Valid reStructuredText, without a warning.
@@ -572,3 +576,48 @@ def test_errors(study, tmp_path, name, tables, estimator, output, message):
 def test_a_setting_that_a_figure_does_not_use_is_refused(study):
     with pytest.raises(InfoplaneError, match="information_plane does not take the setting 'confidence'"):
         draw("information_plane", study, estimator="ebab", confidence=0.9)
+
+
+def test_the_spread_of_a_figure_is_that_of_the_table(simulated, study):
+    # One layer of ReLU is at the ceiling, and one seed has diverged: both are left out of both runs.
+    table = study["compression"].copy()
+    table.loc[(table["run"] == "relu") & (table["layer"] == 4), "at_ceiling"] = True
+    table.loc[table["layer"] == 2, "at_ceiling"] = False
+    table.loc[(table["run"] == "relu") & (table["seed"] == 1), "diverged"] = True
+    of_runs = simulated.settings_of(study)
+    expected = effects(table, of_runs, number=100).query("measure == 'spread' and estimator == 'ebab'").iloc[0]
+    assert "4" not in expected["layers"].split()
+    assert expected["n"] == 3
+    figure = draw("l2", {"compression": table, "effects": effects(table, of_runs, number=100)}, estimator="ebab")
+    (black,) = [line for line in panels(figure)[1].lines if line.get_marker() == "x"]
+    assert black.get_ydata().tolist() == pytest.approx(expected[["mean_baseline", "mean"]].tolist())
+
+
+def test_runs_that_differ_otherwise_are_not_in_the_figure_of_l2(simulated, study):
+    of_runs = simulated.settings_of(study)
+    other = {**of_runs, "relu-l2-0.015": dataclasses.replace(of_runs["relu-l2-0.015"], dropout=0.5)}
+    tables = {"compression": study["compression"], "effects": effects(study["compression"], other, number=100)}
+    assert "in its L2 penalty alone" in panels(draw("l2", tables, estimator="ebab"))[0].texts[0].get_text()
+
+
+def test_dead_networks_are_counted_and_left_out(simulated, with_statistics):
+    dead = {("relu", 0): 4, ("relu", 2): 3}
+    settings = simulated.runs(("tanh", "relu"), (0.015,))
+    epochs = simulated.recorded_epochs(1000, 12)
+    tables = with_statistics(simulated.study(settings, seeds=5, dead=dead, epochs=epochs, estimators=("ebab",)))
+    for name, declared in FIGURES.items():
+        if name in ("distributions", "sensitivity", "gradients"):
+            continue
+        estimator = "ebab" if declared.per_estimator else None
+        footer = " ".join(texts(draw(name, tables, estimator=estimator)))
+        if name != "estimators_side_by_side":
+            assert "dead and left out: ReLU: 2 of 5" in footer, name
+        caption_of = caption(declared, tables, estimator=estimator)
+        assert "dead and left out: ReLU: 2 of 5" in caption_of, name
+        assert "A network is dead if a layer of it has the same activity for all samples" in caption_of, name
+    assert "up to 2 networks that are dead" in " ".join(texts(draw("sensitivity", tables)))
+    figure = draw("information_over_epochs", tables, estimator="ebab")
+    information = tables["information"].query("run == 'relu' and layer == 5 and seed not in [0, 2]")
+    axis = next(axis for axis in panels(figure) if axis.get_title(loc="left") == "ReLU\n3 of 5 seeds")
+    ends = [line.get_ydata()[-1] for line in axis.lines if len(line.get_ydata()) == len(epochs)]
+    assert ends[4] == pytest.approx(information.query("epoch == 1000")["i_tx"].mean())

@@ -116,7 +116,7 @@ def _numbers(
     shown: Sequence[int],
     epochs: NDArray[np.int64],
 ) -> dict[str, dict[str, Any]]:
-    """By the key of the series: the mean over the seeds that did not diverge and are not dead with its interval, and single seeds.
+    """By the key of the series: the mean over the seeds `kept` with its interval, and single seeds.
 
     `table` has the columns key, seed, layer, epoch and `columns`; what comes out is [layer][epoch].
     """
