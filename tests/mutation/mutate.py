@@ -6,7 +6,7 @@ A mutant that no quick test (`-m "not slow"`) fails for has survived: either it 
 The files are those of `TARGETS`: estimators, statistics, stages and training, without compiled kernels. First the
 quick tests run once under coverage, to know which of them run which line; a mutant is then put to these tests alone, in
 a copy of the checkout per worker, by a process forked from one that has the libraries loaded. For maintainers, not for
-CI. Needs Linux, the extra `test` and `pip install coverage`.
+CI. Needs Linux and the extra `test`.
 """
 
 from __future__ import annotations
