@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 from infoplane import storage
+from infoplane.errors import InfoplaneError
 from infoplane.estimators import METHODS
 from infoplane.settings import Block, EstimatorSettings, Initialisation, RecordedEpochs, RunSettings, Split
 from infoplane.stages import information as information_stage
 from infoplane.stages.activations import activations
 from infoplane.stages.information import information, layer_of
+from infoplane.stages.tables import collect, training_table
 from infoplane.stages.train import train
 
 HIDDEN = (4, 3)
@@ -223,3 +225,40 @@ def test_a_seed_that_diverges_in_the_middle(diverging, twins):
     assert measured["status"].tolist() == [
         f"not estimable: diverged at epoch {since[seed - 2]}" for seed in measured["seed"]
     ]
+
+
+def test_joined_tables_are_those_of_the_files(study, tmp_path):
+    """Of two blocks, those of the seeds that the study has; blocks may go on beyond."""
+    for block in ("seeds_2-4", "seeds_5-7"):
+        weights, made = tmp_path / f"run/{block}.h5", tmp_path / f"run/{block}/ebab.parquet"
+        train("run", Block.parse(block), study.settings, weights, "cpu")
+        dump, layers = tmp_path / f"{block}.h5", tmp_path / f"{block}.parquet"
+        activations(weights, study.settings, dump, layers, "cpu")
+        method, settings = complete("ebab")
+        made.parent.mkdir()
+        information(dump, study.settings, "ebab", EstimatorSettings(method, settings), made, "cpu")
+    blocks = [["seeds_2-4", "seeds_5-7"]]
+    output = tmp_path / "training.parquet"
+    training_table(f"{tmp_path}/{{run}}/{{block}}.h5", [["run"]], blocks, 6, output)
+    found = storage.read_table(output)
+    assert found["seed"].unique().tolist() == [2, 3, 4, 5]
+    assert len(found) == 4 * 7
+    with h5py.File(study.weights) as weights:
+        for name in ("train_loss", "train_accuracy", "test_loss", "test_accuracy"):
+            assert found.loc[found["seed"] < 5, name].tolist() == weights[f"history/{name}"][:].ravel().tolist()
+    assert set(found["diverged_epoch"]) == {-1}
+    assert set(storage.read_table_provenance(output)["sources"]) == {"run/seeds_2-4", "run/seeds_5-7"}
+
+    output = tmp_path / "information.parquet"
+    collect(f"{tmp_path}/{{run}}/{{block}}/{{estimator}}.parquet", [["run"]], blocks, 6, output, ["ebab"])
+    found = storage.read_table(output)
+    assert found["seed"].unique().tolist() == [2, 3, 4, 5]
+    assert len(found) == 4 * 7 * 3
+    assert found.loc[found["seed"] < 5, "i_tx"].tolist() == study.table("ebab")["i_tx"].tolist()
+
+    # A table that does not say how it was made is not joined.
+    unknown = tmp_path / "run/seeds_5-7/ebab.parquet"
+    made_with = {**storage.read_table_provenance(unknown), "settings": "{}"}
+    storage.write_table(storage.read_table(unknown), unknown, made_with)
+    with pytest.raises(InfoplaneError, match="does not say which settings"):
+        collect(f"{tmp_path}/{{run}}/{{block}}/{{estimator}}.parquet", [["run"]], blocks, 6, output, ["ebab"])
