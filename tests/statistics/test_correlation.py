@@ -105,6 +105,13 @@ def test_not_estimable(table, status):
     assert row["degrees_of_freedom"] == max(row["n"] - 2, 0)
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_perfect_correlation_has_an_interval_of_width_zero(sign):
+    x = np.array([0.25, 0.5, 0.75, 1.0])
+    row = primary(correlation(compressed(x, sign * x))).iloc[0]
+    assert (row["pearson_lower"], row["pearson_upper"]) == pytest.approx((sign, sign))
+
+
 def test_three_seeds_have_the_widest_interval():
     row = primary(correlation(compressed([0.1, 0.2, 0.4], [0.9, 0.8, 1]))).iloc[0]
     assert (row["pearson_lower"], row["pearson_upper"]) == (-1, 1)

@@ -199,6 +199,14 @@ def test_a_claim_as_a_whole_says_why_it_is_not_estimable(tables):
     of_kde = wholes[(wholes["claim"] == "C6") & (wholes["estimator"] == "kde")]
     assert set(of_kde["reason"]) == {"not estimable: kde is not adaptive"}
     assert wholes["reason"].str.startswith("not estimable: ").all()
+    # Where there is a verdict, the verdicts on the parts.
+    table = tables["sensitivity"]
+    keys = ["estimator", "bound", "measure", "stopping", "claim"]
+    parts = table[table["part"] != WHOLE].groupby(keys)
+    for _, whole in table.query("part == @WHOLE and verdict != 'not estimable'").iterrows():
+        own = parts.get_group(tuple(whole[keys]))
+        named = "; ".join(f"{part}: {verdict}" for part, verdict in zip(own["part"], own["verdict"], strict=True))
+        assert whole["reason"].startswith(named)
 
 
 def test_sentences_by_hand():
