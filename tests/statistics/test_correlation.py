@@ -105,11 +105,15 @@ def test_not_estimable(table, status):
     assert row["degrees_of_freedom"] == max(row["n"] - 2, 0)
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_perfect_correlation_has_an_interval_of_width_zero(sign):
     x = np.array([0.25, 0.5, 0.75, 1.0])
-    row = primary(correlation(compressed(x, sign * x))).iloc[0]
-    assert (row["pearson_lower"], row["pearson_upper"]) == pytest.approx((sign, sign))
+    for found in (within_run(x, sign * x), pooled_over_runs([x], [sign * x])):
+        assert (found.pearson_r, found.pearson_lower, found.pearson_upper) == (sign, sign, sign)
+    # With two seeds beyond the means every correlation is possible still.
+    found = pooled_over_runs([x[:2], x[:2]], [sign * x[:2]] * 2)
+    assert (found.degrees_of_freedom, found.pearson_lower, found.pearson_upper) == (1, -1, 1)
 
 
 def test_three_seeds_have_the_widest_interval():
