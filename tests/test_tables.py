@@ -65,7 +65,9 @@ def written(folder, run, block, estimator, settings=SETTINGS):
 def test_a_joined_table_keeps_the_provenance_of_every_file(tmp_path, estimators):
     parts = [(run, block, of) for run in ("a", "b") for block in ("seeds_0-4", "seeds_5-9") for of in estimators]
     paths = [written(tmp_path, *part) for part in parts]
-    collect(paths, 8, tmp_path / "joined.parquet")
+    blocks = ["seeds_0-4", "seeds_5-9"]
+    files = f"{tmp_path}/{{run}}/{{block}}" + ("/{estimator}.parquet" if estimators[0] else ".layers.parquet")
+    collect(files, [["a", "b"]], [blocks], 8, tmp_path / "joined.parquet", estimators)
     sources = storage.read_table_provenance(tmp_path / "joined.parquet")["sources"]
     assert sources == {
         "/".join(filter(None, part)): storage.read_table_provenance(path)
@@ -77,8 +79,10 @@ def test_a_joined_table_keeps_the_provenance_of_every_file(tmp_path, estimators)
 
 def test_blocks_of_different_settings_and_tables_without_are_refused(tmp_path):
     other = dataclasses.replace(SETTINGS, dropout=0.5)
-    paths = [written(tmp_path, "a", "seeds_0-4", ""), written(tmp_path, "a", "seeds_5-9", "", other)]
-    collect(paths, 10, tmp_path / "joined.parquet")
+    written(tmp_path, "a", "seeds_0-4", "")
+    written(tmp_path, "a", "seeds_5-9", "", other)
+    files = f"{tmp_path}/{{run}}/{{block}}.layers.parquet"
+    collect(files, [["a"]], [["seeds_0-4", "seeds_5-9"]], 10, tmp_path / "joined.parquet")
     made_with = storage.read_table_provenance(tmp_path / "joined.parquet")
     with pytest.raises(InfoplaneError, match=r"joined.parquet: the blocks of seeds of the run 'a' were made with diff"):
         settings_of_runs(made_with, tmp_path / "joined.parquet")
