@@ -288,6 +288,11 @@ def figure_labels(wildcards):
     }
 
 
+def notes_on_data():
+    """What is odd about the data sets of the study, a line for each thing."""
+    return datasets.notes_of_runs(study.runs)
+
+
 def finished_text(path):
     """The content of a small file of results; empty if it is not made yet."""
     return Path(path).read_text(encoding="utf-8") if Path(path).is_file() else ""

@@ -24,8 +24,9 @@ rule check:
     log:
         f"{LOG}/check.log",
     run:
-        notes = datasets.notes_of_runs(study.runs)
-        housekeeping.say(housekeeping.check(Path(RESULTS), NEEDED, notes), log)
+        housekeeping.say(
+            housekeeping.check(Path(RESULTS), NEEDED, notes_on_data()), log
+        )
 
 
 rule clean:
