@@ -8,9 +8,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infoplane import blocks, configuration, storage
+from infoplane import configuration
 from infoplane.errors import InfoplaneError
+from infoplane.files import storage
 from infoplane.settings import Block, RunSettings
+from infoplane.workflow import blocks
 
 ROOT = Path(__file__).parents[1]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from infoplane import stages
-from infoplane.code import digest
+from infoplane.workflow.code import digest
 
 SOURCE = Path(__file__).parents[1] / "src"
 
@@ -15,8 +15,8 @@ SOURCE = Path(__file__).parents[1] / "src"
 STAGES = {
     "train": ("train", ["datasets.szt:load"], ["tanh"]),
     "activations": ("activations", ["datasets.szt:load"], ["tanh"]),
-    "ebab": ("information", ["datasets.szt:load", "estimators.ebab:METHOD"], ["tanh"]),
-    "kde": ("information", ["datasets.szt:load", "estimators.kde:METHOD"], ["tanh"]),
+    "ebab": ("information", ["datasets.szt:load", "estimators.methods.ebab:METHOD"], ["tanh"]),
+    "kde": ("information", ["datasets.szt:load", "estimators.methods.kde:METHOD"], ["tanh"]),
     "tables": ("collect", [], []),
     "figure": ("figure", ["figures.learning_curves:draw"], []),
     **{
@@ -62,9 +62,9 @@ def edit(source: Path, module: str, pattern: str, replacement: str) -> None:
 @pytest.mark.parametrize(
     ("module", "pattern", "replacement", "stages"),
     [
-        ("estimators/ebab.py", r"^def _adaptive_bins\(.*?\n    \"\"\"", r'\g<0>', set()),
-        ("estimators/ebab.py", r"^METHOD = ", "METHOD = 1 and ", {"ebab"}),
-        ("estimators/kde.py", r"return estimates\(", "return 1 and estimates(", {"kde"}),
+        ("estimators/methods/ebab.py", r"^def _adaptive_bins\(.*?\n    \"\"\"", r'\g<0>', set()),
+        ("estimators/methods/ebab.py", r"^METHOD = ", "METHOD = 1 and ", {"ebab"}),
+        ("estimators/methods/kde.py", r"return estimates\(", "return 1 and estimates(", {"kde"}),
         ("estimators/pairwise.py", r"^def pairwise_bounds\((.*?)\n    \"\"\"(.*?)\"\"\"\n",
          r'\g<0>    print("edited")\n', {"kde"}),
         ("estimators/reference.py", r"\Z", "\ndef unused():\n    return 1\n", set()),
@@ -74,9 +74,9 @@ def edit(source: Path, module: str, pattern: str, replacement: str) -> None:
         ("datasets/szt.py", r"o >= 430\)", "o >= 431)", {"train", "activations", "ebab", "kde"}),
         ("datasets/digits.py", r"/ 16", "/ 17", set()),
         ("training/optimisers.py", r"\Z", "\ndef unused():\n    return 1\n", set()),
-        ("figures/style.py", r"^GRID = .*?$", 'GRID = "#123456"', {"figure"}),
+        ("presentation/style.py", r"^GRID = .*?$", 'GRID = "#123456"', {"figure"}),
         ("figures/information_plane.py", r"^TITLE = .*?$", 'TITLE = "Plane"', set()),
-        ("storage.py", r"^FORMAT = \d+", "FORMAT = 99", {"train", "activations", "ebab", "kde"}),
+        ("files/storage.py", r"^FORMAT = \d+", "FORMAT = 99", {"train", "activations", "ebab", "kde"}),
         ("__init__.py", r"__version__ = .*?$", '__version__ = "9.9"', set()),
         ("configuration.py", r"^def read_yaml", "def read_yaml2", set()),
         ("cli.py", r"\Z", "\nx = 1\n", set()),
@@ -150,16 +150,16 @@ def changed(source: Path, before: dict[str, str]) -> set[str]:
     [
         ("training/block.py", r"inputs must be finite numbers; found", "inputs may not hold"),
         (
-            "datasets/split.py",
+            "datasets/splitting.py",
             r"raise InfoplaneError\(.*?\n        \)\n",
             'raise InfoplaneError("no part may be empty")\n',
         ),
         ("stages/train.py", r'Progress\(f"train.*?, ', 'Progress("training", '),
         ("activation_functions.py", r'label="tanh"', 'label="Tanh"'),
         ("training/network.py", r"def snapshot\(self\) -> .*?:\n", "def snapshot(self) -> object:\n"),
-        ("datasets/split.py", r"settings: Split", "settings: object"),
-        ("progress.py", r"elapsed:\.1f", "elapsed:.2f"),
-        ("provenance.py", r'"pandas"\)', '"pandas", "pyarrow")'),
+        ("datasets/splitting.py", r"settings: Split", "settings: object"),
+        ("runtime/progress.py", r"elapsed:\.1f", "elapsed:.2f"),
+        ("files/provenance.py", r'"pandas"\)', '"pandas", "pyarrow")'),
         ("training/block.py", r"^import ", "# why\nimport "),
     ],
 )
@@ -186,10 +186,10 @@ def test_the_name_of_a_local_variable_changes_nothing(source, before):
 def test_a_file_that_is_moved_changes_nothing(source, before):
     folder = source / "infoplane"
     (folder / "training/optimisers.py").rename(folder / "training/descent.py")
-    (folder / "statistics/resampling.py").rename(folder / "drawing.py")
+    (folder / "statistics/inference/resampling.py").rename(folder / "drawing.py")
     for path in folder.rglob("*.py"):
         text = path.read_text().replace("infoplane.training.optimisers", "infoplane.training.descent")
-        path.write_text(text.replace("infoplane.statistics.resampling", "infoplane.drawing"))
+        path.write_text(text.replace("infoplane.statistics.inference.resampling", "infoplane.drawing"))
     assert changed(source, before) == set()
 
 

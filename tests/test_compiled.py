@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src/infoplane"
 SCRIPT = """
-from infoplane.compiled import compiled
+from infoplane.runtime.compiled import compiled
 from numba import types
 
 @compiled()

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from infoplane import storage
+from infoplane.files import storage
 
 from .conftest import ROOT
 

@@ -22,9 +22,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infoplane import arrays, datasets, estimators
+from infoplane import datasets, estimators
 from infoplane.datasets import Dataset, idx
 from infoplane.errors import InfoplaneError
+from infoplane.files import arrays
 from infoplane.settings import Initialisation, RecordedEpochs, RunSettings, Split
 
 # Neighbours and opposite vertices written out, as a second source beside the coordinates in the module.

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from infoplane import devices
 from infoplane.errors import InfoplaneError
+from infoplane.runtime import devices
 from infoplane.stages.common import resolve_device
 
 DEVICES = ("GPU-0a", "GPU-1b", "GPU-2c")
@@ -27,7 +27,7 @@ class Jobs:
     def start(self, count: int, names: tuple[str, ...] = DEVICES) -> list[str]:
         """The devices of so many jobs that start at the same time, in the order of the jobs."""
         program = (
-            "import sys, pathlib; from infoplane.devices import claim; sys.stdin.readline(); "
+            "import sys, pathlib; from infoplane.runtime.devices import claim; sys.stdin.readline(); "
             f"print(claim({names!r}, pathlib.Path({str(self.folder)!r})), flush=True); sys.stdin.readline()"
         )
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}

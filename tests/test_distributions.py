@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from infoplane import configuration, estimators, storage
+from infoplane import configuration, estimators
+from infoplane.files import storage
 from infoplane.settings import EstimatorSettings
 from infoplane.stages.distributions import distributions
 

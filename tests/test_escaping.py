@@ -12,7 +12,7 @@ import pytest
 from docutils.core import publish_doctree
 from jinja2 import Template
 
-from infoplane import escaping
+from infoplane.presentation import escaping
 
 ROOT = Path(__file__).parents[1]
 # The schema of names allows the first row; other texts, such as labels, may be anything.

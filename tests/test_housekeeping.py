@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from infoplane import housekeeping, storage
+from infoplane.files import storage
+from infoplane.workflow import housekeeping
 
 
 @pytest.fixture

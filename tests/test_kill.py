@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from infoplane import storage
+from infoplane.files import storage
 
 pytestmark = pytest.mark.slow
 

@@ -12,11 +12,13 @@ import yaml
 from docutils.core import publish_parts
 from PIL import Image
 
-from infoplane import configuration, storage
+from infoplane import configuration
+from infoplane.claims import claims_page
 from infoplane.errors import InfoplaneError
-from infoplane.escaping import restructured_text
 from infoplane.figures import FIGURES
-from infoplane.report import claims_page, front_page
+from infoplane.files import storage
+from infoplane.presentation.escaping import restructured_text
+from infoplane.report import front_page
 from infoplane.stages import readme
 
 ROOT = Path(__file__).parents[1]

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import yaml
 
-from infoplane import configuration, datasets, resources
+from infoplane import configuration, datasets
 from infoplane.figures import FIGURES
 from infoplane.settings import RecordedEpochs
+from infoplane.workflow import resources
 
 from .fake_slurm.cluster import planned_jobs
 
@@ -211,7 +212,7 @@ def test_shapes_of_data_sets(tmp_path):
 def test_reading_the_workflow_imports_nothing_heavy():
     heavy = ("torch", "pandas", "matplotlib", "scipy", "sklearn", "numba", "h5py")
     program = (
-        "import sys; from infoplane import datasets, resources; datasets.shape('digits'); "
+        "import sys; from infoplane import datasets; from infoplane.workflow import resources; datasets.shape('digits'); "
         f"print(*(name for name in {heavy} if name in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -220,7 +221,7 @@ def test_reading_the_workflow_imports_nothing_heavy():
 
 @slow
 def test_a_change_of_what_is_asked_for_runs_nothing_again(smoke):
-    path = smoke.folder / "src/infoplane/resources.py"
+    path = smoke.folder / "src/infoplane/workflow/resources.py"
     text = path.read_text()
     try:
         path.write_text(text.replace("\nSNAKEMAKE_MB = ", "\nSNAKEMAKE_MB = 1000 + "))

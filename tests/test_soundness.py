@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from infoplane import stages
-from infoplane.code import MESSAGES, reached
 from infoplane.figures import FIGURES
+from infoplane.workflow.code import MESSAGES, reached
 
 pytestmark = pytest.mark.slow
 
@@ -72,9 +72,9 @@ if "-m" in sys.orig_argv and "infoplane" in sys.orig_argv:
 # Runs Snakemake, and writes down which roots each digest is of.
 SNAKEMAKE = """
 import json, sys
-import infoplane.code
+import infoplane.workflow.code
 
-original = infoplane.code.digest
+original = infoplane.workflow.code.digest
 
 def digest(roots, *, source, entries=()):
     found = original(roots, source=source, entries=entries)
@@ -82,7 +82,7 @@ def digest(roots, *, source, entries=()):
         print(json.dumps([found, sorted(roots), sorted(entries)]), file=file)
     return found
 
-infoplane.code.digest = digest
+infoplane.workflow.code.digest = digest
 from snakemake.cli import main
 main(sys.argv[1:])
 """

@@ -11,9 +11,9 @@ import h5py
 import numpy as np
 import pytest
 
-from infoplane import storage
 from infoplane.errors import InfoplaneError
 from infoplane.estimators import METHODS
+from infoplane.files import storage
 from infoplane.settings import Block, EstimatorSettings, Initialisation, RecordedEpochs, RunSettings, Split
 from infoplane.stages import information as information_stage
 from infoplane.stages.activations import activations

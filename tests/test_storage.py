@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infoplane import storage
 from infoplane.errors import InfoplaneError
+from infoplane.files import storage
 
 
 def write(path, values, provenance=None):
@@ -284,7 +284,7 @@ WRITE_ONE_MEGABYTE = """
 import resource, signal, sys
 from pathlib import Path
 import numpy as np
-from infoplane import storage
+from infoplane.files import storage
 from infoplane.errors import InfoplaneError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
@@ -317,7 +317,7 @@ WRITE_A_TABLE = """
 import sys
 from pathlib import Path
 import pandas as pd
-from infoplane import storage
+from infoplane.files import storage
 from infoplane.errors import InfoplaneError
 for name in sys.argv[1:]:
     try:

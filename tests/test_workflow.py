@@ -17,8 +17,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from infoplane import blocks, configuration, datasets, storage
+from infoplane import configuration, datasets
 from infoplane.figures import FIGURES
+from infoplane.files import storage
+from infoplane.workflow import blocks
 
 ROOT = Path(__file__).parents[1]
 SMOKE = "workflow/presets/smoke.yaml"
@@ -234,8 +236,14 @@ def test_a_change_reruns_exactly_what_depends_on_it(smoke, config, tmp_path, pat
 @pytest.mark.parametrize(
     ("module", "old", "new", "jobs", "others"),
     [
-        ("estimators/ebab.py", "\ndef ", "\n# a comment\ndef ", {}, set()),
-        ("estimators/ebab.py", "\nMETHOD = ", "\nMETHOD = 1 and ", {"information": 6}, STATISTICS | DISTRIBUTIONS),
+        ("estimators/methods/ebab.py", "\ndef ", "\n# a comment\ndef ", {}, set()),
+        (
+            "estimators/methods/ebab.py",
+            "\nMETHOD = ",
+            "\nMETHOD = 1 and ",
+            {"information": 6},
+            STATISTICS | DISTRIBUTIONS,
+        ),
         ("estimators/bins.py", "_BLOCK = 8192", "_BLOCK = 4096", {"information": 24}, STATISTICS | DISTRIBUTIONS),
         ("stages/distributions.py", "_FINE = 200", "_FINE = 100", {}, DISTRIBUTIONS | {"figure"}),
         (
@@ -246,7 +254,7 @@ def test_a_change_reruns_exactly_what_depends_on_it(smoke, config, tmp_path, pat
             AGGREGATES | {"figure"},
         ),
         (
-            "training/activities.py",
+            "activity/forward.py",
             "def layer_activities(",
             "layer_activities = None\n\n\ndef layer_activities(",
             {"activations": 6, "information": 24},
@@ -267,7 +275,7 @@ def test_a_change_reruns_exactly_what_depends_on_it(smoke, config, tmp_path, pat
             {},
             {"correlation", "figure"},
         ),
-        ("figures/style.py", "\nGRID = ", "\nGRID = 1 and ", {}, {"figure", "explorer"}),
+        ("presentation/style.py", "\nGRID = ", "\nGRID = 1 and ", {}, {"figure", "explorer"}),
         ("explorer/page.css", ":root", ":root ", {}, {"figure", "explorer"}),
         ("report/claims.html", "<h1>", "<h1> ", {}, {"figure", "overview"}),
         ("cli.py", "def main(", "x = 1\n\n\ndef main(", {}, set()),
@@ -299,19 +307,19 @@ def with_statement(path: Path, function: str) -> None:
     [
         ("statistics/compression.py", "compression", {"compression", "correlation", "effects", "claims", "figure"}),
         ("statistics/correlation.py", "within_run", {"correlation", "figure"}),
-        ("statistics/sums.py", "correlations", {"correlation", "claims", "overview"}),
-        ("statistics/resampling.py", "holm", {"correlation", "effects", "claims", "overview"}),
+        ("statistics/inference/sums.py", "correlations", {"correlation", "claims", "overview"}),
+        ("statistics/inference/resampling.py", "holm", {"correlation", "effects", "claims", "overview"}),
         ("statistics/effects.py", "cliffs_delta", {"effects"}),
         ("statistics/phases.py", "of_mean_trajectories", {"phases", "claims"}),
         ("statistics/pooled.py", "pooled_correlations", {"claims", "overview"}),
         ("statistics/seeds.py", "components", {"variance_components", "claims", "overview"}),
         ("statistics/seeds.py", "seeds_needed", {"seeds_needed"}),
         ("statistics/summary.py", "compression_summary", {"compression_summary", "overview"}),
-        ("statistics/claim_parts.py", "_c2", {"claims", "overview"}),
-        ("statistics/claims.py", "combined", {"claims", "overview"}),
+        ("claims/parts.py", "_c2", {"claims", "overview"}),
+        ("claims/verdicts.py", "combined", {"claims", "overview"}),
         ("statistics/series.py", "mean_over_layers", {"claims", "overview"}),
-        ("report/claims_page.py", "claims_page", {"overview"}),
-        ("report/front_page.py", "front_page", {"overview"}),
+        ("claims/page.py", "claims_page", {"overview"}),
+        ("report/opening.py", "front_page", {"overview"}),
     ],
 )
 def test_an_edit_of_the_statistics_reruns_its_table_and_what_follows(smoke_code, module, function, reruns):
@@ -329,7 +337,7 @@ def test_an_edit_of_the_statistics_reruns_its_table_and_what_follows(smoke_code,
         ("src/infoplane/activation_functions.py", 'label="ReLU"', 'label="Relu"'),
         ("src/infoplane/stages/train.py", "training_part", "first_part"),
         ("src/infoplane/training/optimisers.py", "moved to", "src/infoplane/training/descent.py"),
-        ("src/infoplane/datasets/split.py", "settings: Split", "settings: object"),
+        ("src/infoplane/datasets/splitting.py", "settings: Split", "settings: object"),
         ("workflow/rules/train.smk", "--device {resources", " --device {resources"),
     ],
 )

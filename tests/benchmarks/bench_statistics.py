@@ -22,7 +22,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from infoplane import configuration, storage
+from infoplane import configuration
+from infoplane.files import storage
 
 ROOT = Path(__file__).parents[2]
 SEEDS = 50

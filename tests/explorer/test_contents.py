@@ -11,7 +11,7 @@ from matplotlib.markers import MarkerStyle
 from infoplane.errors import InfoplaneError
 from infoplane.explorer import contents as module
 from infoplane.explorer.contents import contents, dash_pattern, marker_path
-from infoplane.figures import style
+from infoplane.presentation import style
 from infoplane.statistics import mean_intervals
 
 

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from infoplane.errors import InfoplaneError
-from infoplane.figures import animation, style
+from infoplane.figures import animation
+from infoplane.presentation import style
 
 
 def test_a_picture_for_every_recorded_epoch(study, tmp_path):

@@ -21,10 +21,11 @@ from matplotlib.figure import Figure
 
 from infoplane import figures
 from infoplane.errors import InfoplaneError
-from infoplane.figures import FIGURES, declaration, draw, labels, render, single_seeds, style
-from infoplane.figures import panels as layout
-from infoplane.figures.captions import caption
+from infoplane.figures import FIGURES, declaration, draw, render, single_seeds
 from infoplane.figures.estimators_side_by_side import choose as choose_runs
+from infoplane.figures.parts import panels as layout
+from infoplane.figures.parts.captions import caption
+from infoplane.presentation import labels, style
 from infoplane.statistics import effects
 
 DRAWN = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from infoplane.figures.planes import mean_over_seeds
+from infoplane.figures.parts.planes import mean_over_seeds
 
 
 def test_the_mean_over_seeds_that_did_not_diverge():

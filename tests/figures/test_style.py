@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from infoplane.activation_functions import ACTIVATION_FUNCTIONS
 from infoplane.estimators import METHODS
-from infoplane.figures import style
+from infoplane.presentation import style
 
 # Machado, Oliveira & Fernandes (2009): how people without one kind of cone see linear RGB.
 DEUTERANOPIA = np.array(

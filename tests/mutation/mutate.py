@@ -3,7 +3,7 @@
     python tests/mutation/mutate.py --number 200 --seed 0
 
 A mutant that no quick test (`-m "not slow"`) fails for has survived: either it computes the same, or a test is missing.
-The files are those of `TARGETS`: estimators, statistics, stages and training, without compiled kernels. First the
+The files are those of `FOLDERS`, without compiled kernels. First the
 quick tests run once under coverage, to know which of them run which line; a mutant is then put to these tests alone, in
 a copy of the checkout per worker, by a process forked from one that has the libraries loaded. For maintainers, not for
 CI. Needs Linux and the extra `test`.
@@ -32,8 +32,9 @@ from queue import Queue
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "src/infoplane"
-TARGETS = ("estimators/*.py", "statistics/*.py", "stages/*.py", "training/*.py")
-LEFT_OUT = ("training/products.py",)
+FOLDERS = ("activity", "claims", "estimators", "statistics", "stages", "training")
+TARGETS = tuple(f"{name}/**/*.py" for name in FOLDERS)
+LEFT_OUT = ("training/products.py", "estimators/kernels")
 NOT_COPIED = (".git", "results", "logs", ".snakemake", "__pycache__", "*.egg-info", ".hypothesis", ".*_cache")
 # Loaded once per worker, before it forks: what is slow to import and is not under test.
 LIBRARIES = ("numpy", "pandas", "scipy.stats", "torch", "h5py", "pyarrow.parquet", "numba", "pytest", "hypothesis")
@@ -206,7 +207,7 @@ class Recorder:
         import coverage
 
         self.folder = folder
-        source = [str(ROOT / PACKAGE / name) for name in ("estimators", "statistics", "stages", "training")]
+        source = [str(ROOT / PACKAGE / name) for name in FOLDERS]
         self.coverage = coverage.Coverage(data_file=None, source=source, concurrency="thread", config_file=False)
         self.seconds: dict[str, float] = {}
         self.failed: list[str] = []
@@ -384,7 +385,9 @@ def main() -> int:
         print("these tests fail without a mutant and are left out:", *recorded["failed"], sep="\n  ")
     package = ROOT / PACKAGE
     files = given.files or [str(path.relative_to(package)) for target in TARGETS for path in package.glob(target)]
-    sources = {f"{PACKAGE}/{name}": (package / name).read_bytes() for name in sorted(files) if name not in LEFT_OUT}
+    sources = {
+        f"{PACKAGE}/{name}": (package / name).read_bytes() for name in sorted(files) if not name.startswith(LEFT_OUT)
+    }
     possible = [mutant for file, source in sources.items() for mutant in mutants_of(file, source)]
     results = folder / f"seed_{given.seed}.json"
     if given.again:

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from infoplane import storage
 from infoplane.errors import InfoplaneError
+from infoplane.files import storage
 
 from ..conftest import Checkout
 from .cluster import Cluster

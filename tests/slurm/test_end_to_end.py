@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from infoplane import storage
+from infoplane.files import storage
 
 from ..conftest import ROOT, Checkout
 from .cluster import Cluster, megabytes, minutes

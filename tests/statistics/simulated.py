@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pandas as pd
 
+from infoplane.claims import Rules
+from infoplane.claims.sensitivity import sensitivity_summary, settings_of_estimator, stopped
 from infoplane.estimators import METHODS
 from infoplane.settings import Initialisation, RecordedEpochs, RunSettings, Split
-from infoplane.statistics import Rules
-from infoplane.statistics.sensitivity import sensitivity_summary, settings_of_estimator, stopped
 from infoplane.statistics.series import owners_of
 
 H_X, H_Y = 12.0, 0.999157

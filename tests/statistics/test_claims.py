@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from infoplane.claims import CLAIMS, claims
+from infoplane.claims.parts import NUMBER_OF_PARTS, Part, _against_fixed, _judged
+from infoplane.claims.text import _ranges, as_markdown
 from infoplane.errors import InfoplaneError
-from infoplane.statistics import CLAIMS, claims, compression
-from infoplane.statistics.claim_parts import NUMBER_OF_PARTS, Part, _against_fixed, _judged
-from infoplane.statistics.claims_text import _ranges, as_markdown
-from infoplane.statistics.resampling import holm
+from infoplane.statistics import compression
+from infoplane.statistics.inference.resampling import holm
 from infoplane.statistics.series import OfRun, Series, mean_over_layers, owners_of
 from infoplane.statistics.spread import informative
 

@@ -6,8 +6,9 @@ import dataclasses
 
 import pytest
 
+from infoplane.claims import claims
 from infoplane.settings import Initialisation, RecordedEpochs, RunSettings, Split
-from infoplane.statistics import claims, compression, effects, variance_components
+from infoplane.statistics import compression, effects, variance_components
 from infoplane.statistics.comparability import baseline_of, families
 from infoplane.statistics.series import Series
 

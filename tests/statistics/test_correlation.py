@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from infoplane.statistics import GENERALISATION, MEASURES, compression, correlation, sums
+from infoplane.statistics import GENERALISATION, MEASURES, compression, correlation
 from infoplane.statistics.correlation import Resampled, pooled_over_runs, within_run
-from infoplane.statistics.resampling import (
+from infoplane.statistics.inference import sums
+from infoplane.statistics.inference.resampling import (
     bca_interval,
     bca_p,
     expanded,

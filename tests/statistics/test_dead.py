@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from infoplane.claims.text import as_markdown
 from infoplane.statistics import (
     claims,
     compression,
@@ -15,12 +16,11 @@ from infoplane.statistics import (
     correlation,
     effects,
     phases,
-    resampling,
     seeds_needed,
     variance_components,
 )
-from infoplane.statistics.claims_text import as_markdown
 from infoplane.statistics.dead import dead_layers, dead_networks
+from infoplane.statistics.inference import resampling
 
 # (run, seed) -> the first dead layer. The last has a constant output, and nothing else.
 DEAD = {("relu", 1): 3, ("relu", 4): 5, ("relu-l2-0.015", 4): 2, ("elu", 0): 6}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from infoplane.statistics.resampling import bca_interval, bca_p
+from infoplane.statistics.inference.resampling import bca_interval, bca_p
 
 
 @pytest.mark.parametrize(("missing", "ok"), [(0, True), (9, True), (11, False), (50, False), (800, False)])

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from infoplane.statistics import compression, seeds_needed, variance_components
-from infoplane.statistics.resampling import expanded
+from infoplane.statistics.inference.resampling import expanded
 from infoplane.statistics.seeds import components
 
 

@@ -10,13 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from infoplane import storage
+from infoplane.claims import claims
+from infoplane.claims.parts import NUMBER_OF_PARTS
+from infoplane.claims.sensitivity import WHOLE, sensitivity_summary, stopped, stopping_epochs
+from infoplane.claims.sensitivity_text import _sentences, as_markdown
 from infoplane.cli import main
-from infoplane.statistics import claims, compression, correlation, resampling
-from infoplane.statistics.claim_parts import NUMBER_OF_PARTS
+from infoplane.files import storage
+from infoplane.statistics import compression, correlation
+from infoplane.statistics.inference import resampling
 from infoplane.statistics.pooled import pooled_correlations
-from infoplane.statistics.sensitivity import WHOLE, sensitivity_summary, stopped, stopping_epochs
-from infoplane.statistics.sensitivity_text import _sentences, as_markdown
 from infoplane.statistics.series import Series
 
 SHARES = (0.25, 1.0)

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from infoplane import storage
 from infoplane.cli import main
+from infoplane.files import storage
 from infoplane.statistics import (
     Rules,
     claims,

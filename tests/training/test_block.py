@@ -16,10 +16,11 @@ from torch import nn
 
 from infoplane import datasets
 from infoplane.activation_functions import ACTIVATION_FUNCTIONS
+from infoplane.activity import layer_activities
 from infoplane.datasets import Dataset
 from infoplane.errors import InfoplaneError
 from infoplane.settings import Initialisation, RecordedEpochs, Split
-from infoplane.training import block, layer_activities, train_block
+from infoplane.training import block, train_block
 from infoplane.training.initialisation import DROPOUT, SAMPLE_ORDER, initial_parameters, stream
 
 from .reference import Reference

@@ -11,10 +11,11 @@ SOURCE = Path(workflow.basedir) / "src"
 SCHEMA = Path(workflow.basedir) / "workflow/schemas/config.schema.yaml"
 sys.path.insert(0, str(SOURCE))
 
-from infoplane import blocks, configuration, datasets, environment, housekeeping, stages
-from infoplane import resources as need
+from infoplane.workflow import blocks, environment, housekeeping
+from infoplane import configuration, datasets, stages
+from infoplane.workflow import resources as need
 from infoplane.errors import InfoplaneError
-from infoplane.code import digest, digest_of_files
+from infoplane.workflow.code import digest, digest_of_files
 from infoplane.estimators import METHODS
 from infoplane.figures import FIGURES, OF_SENSITIVITY
 from infoplane.settings import Block
@@ -37,7 +38,7 @@ except InfoplaneError as error:
 
 # Who runs on a cluster has the plugin.
 if find_spec("snakemake_executor_plugin_slurm"):
-    from infoplane import slurm
+    from infoplane.workflow import slurm
 
     slurm.install(study.name)
 

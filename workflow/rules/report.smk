@@ -52,7 +52,7 @@ rule overview:
         ),
     params:
         code=code("overview"),
-        page=templates("report"),
+        page=templates("claims"),
         study=study.name,
     shell:
         command(

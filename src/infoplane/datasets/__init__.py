@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.datasets.interface import Dataset
-from infoplane.datasets.split import split
+from infoplane.datasets.splitting import split
 from infoplane.datasets.suitability import check, check_labels, notes
 from infoplane.errors import InfoplaneError
 from infoplane.settings import RunSettings

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.arrays import numbers, whole_numbers
 from infoplane.errors import InfoplaneError
+from infoplane.files.arrays import numbers, whole_numbers
 
 T = TypeVar("T")
 
@@ -49,9 +49,9 @@ class Dataset:
     """Inputs and labels that nobody can change by accident.
 
     `inputs` is (samples, features) float32, `labels` (samples,) int64 with classes 0..classes-1; both arrays
-    are read-only. What is given may be of other types, as long as it says the same (see `infoplane.arrays`). Raises
-    InfoplaneError for masked values, other types or shapes, inputs that are not finite, and labels below 0 or far
-    above the number of samples.
+    are read-only. What is given may be of other types, as long as it says the same (see `infoplane.files.arrays`).
+    Raises InfoplaneError for masked values, other types or shapes, inputs that are not finite, and labels below 0 or
+    far above the number of samples.
     """
 
     name: str

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from infoplane.arrays import check_numbers, check_whole
 from infoplane.datasets.interface import Dataset, check_shape, class_labels
 from infoplane.datasets.paths import path_of
 from infoplane.datasets.unpacking import unpack
 from infoplane.errors import InfoplaneError
+from infoplane.files.arrays import check_numbers, check_whole
 
 # What numpy.savez and numpy.savez_compressed write.
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.datasets.interface import Dataset
-from infoplane.datasets.split import split_labels
+from infoplane.datasets.splitting import split_labels
 from infoplane.errors import InfoplaneError
 from infoplane.settings import RunSettings
 

@@ -1,7 +1,7 @@
 """Estimators of I(T;X) and I(T;Y), the information that a layer's activity has on input and label.
 
-`METHODS` maps the name of every estimator to its `Method`. It is made from the modules of this folder that
-define `METHOD`: a new estimator is one more file. Reading this package imports numpy and nothing heavier;
+`METHODS` maps the name of every estimator to its `Method`. It is made from the modules of the folder `methods`:
+a new estimator is one more file there. Reading this package imports numpy and nothing heavier;
 compiled kernels are in `kernels` and are imported at the first call.
 """
 
@@ -12,18 +12,19 @@ import pkgutil
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from infoplane.estimators.adaptive_kde import adaptive_kde, adaptive_kde_bounds
-from infoplane.estimators.ebab import ebab
-from infoplane.estimators.fixed_binning import fixed_binning
+from infoplane.estimators import methods
 from infoplane.estimators.interface import Estimate, Information, Layer, Method
-from infoplane.estimators.kde import kde, kde_bounds
+from infoplane.estimators.methods.adaptive_kde import adaptive_kde, adaptive_kde_bounds
+from infoplane.estimators.methods.ebab import ebab
+from infoplane.estimators.methods.fixed_binning import fixed_binning
+from infoplane.estimators.methods.kde import kde, kde_bounds
 from infoplane.estimators.pairwise import Bounds
 
 
 def _discover() -> Mapping[str, Method]:
-    modules = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
-    methods = [module.METHOD for module in modules if hasattr(module, "METHOD")]
-    return MappingProxyType({method.name: method for method in methods})
+    names = [found.name for found in pkgutil.iter_modules(methods.__path__)]
+    found = [importlib.import_module(f"{methods.__name__}.{name}").METHOD for name in names]
+    return MappingProxyType({method.name: method for method in found})
 
 
 METHODS: Mapping[str, Method] = _discover()

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from infoplane.arrays import numbers, whole_numbers
 from infoplane.errors import InfoplaneError
+from infoplane.files.arrays import numbers, whole_numbers
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from infoplane.escaping import html, javascript
+from infoplane.presentation.escaping import html, javascript
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,7 @@ def page(study: str, information: Iterable[pd.DataFrame], training: pd.DataFrame
 
     from infoplane.explorer.contents import DECIMALS, contents
     from infoplane.explorer.views import views
-    from infoplane.figures import style
+    from infoplane.presentation import style
 
     found = contents(information, training)
     parts = {name: _part(name) for name in _FILES}

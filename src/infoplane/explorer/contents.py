@@ -18,7 +18,8 @@ from matplotlib.path import Path as Outline
 from numpy.typing import NDArray
 
 from infoplane.errors import InfoplaneError
-from infoplane.figures import selection, style
+from infoplane.figures.parts import selection
+from infoplane.presentation import style
 from infoplane.statistics import mean_intervals
 from infoplane.statistics.dead import dead_networks
 from infoplane.statistics.frames import settings_of_runs

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infoplane.explorer.contents import PARTS, dash_pattern
-from infoplane.figures import style
+from infoplane.presentation import style
 
 Specification = dict[str, Any]
 

@@ -130,7 +130,8 @@ def draw(name: str, tables: Mapping[str, pd.DataFrame], *, estimator: str | None
     Raises InfoplaneError for an unknown figure, a table that is missing, a setting that the figure does not take,
     or an estimator that is missing, superfluous or not in the tables.
     """
-    from infoplane.figures import selection, style
+    from infoplane.figures.parts import selection
+    from infoplane.presentation import style
 
     if name not in FIGURES:
         raise InfoplaneError(f"There is no figure {name!r}; there are {', '.join(FIGURES)}.")
@@ -165,9 +166,9 @@ def render(
     looks the same without our fonts; PDF embeds the font and keeps text as text. Raises what `draw` raises, and
     InfoplaneError for another ending.
     """
-    from infoplane.figures import style
-    from infoplane.figures.captions import caption
-    from infoplane.storage import replacing
+    from infoplane.figures.parts.captions import caption
+    from infoplane.files.storage import replacing
+    from infoplane.presentation import style
 
     for path in outputs:
         if path.suffix[1:] not in FORMATS:

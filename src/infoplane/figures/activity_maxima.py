@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from infoplane.figures import selection
-from infoplane.figures.curves import page_of_layers
+from infoplane.figures.parts import selection
+from infoplane.figures.parts.curves import page_of_layers
 
 TABLES = ("layers", "training")
 TITLE = "Largest activity of each layer"

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from infoplane.errors import InfoplaneError
-from infoplane.figures import planes, selection, style
-from infoplane.figures.panels import Section, marker_handles, page
-from infoplane.figures.style import Look
-from infoplane.storage import replacing
+from infoplane.figures.parts import planes, selection
+from infoplane.figures.parts.panels import Section, marker_handles, page
+from infoplane.files.storage import replacing
+from infoplane.presentation import style
+from infoplane.presentation.style import Look
 
 # At most so many epochs are shown, evenly spread over the recorded ones.
 MOST_FRAMES = 120

@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from infoplane.figures import selection, style
-from infoplane.figures.measures import MEASURES, percent
-from infoplane.figures.panels import Section, marker_handles, page, say
+from infoplane.figures.parts import selection
+from infoplane.figures.parts.measures import MEASURES, percent
+from infoplane.figures.parts.panels import Section, marker_handles, page, say
+from infoplane.presentation import style
 from infoplane.statistics.correlation import POOLED, poolable
 from infoplane.statistics.dead import is_left_out
 from infoplane.statistics.frames import settings_of_runs

@@ -9,9 +9,10 @@ import pandas as pd
 import seaborn
 from matplotlib.figure import Figure
 
-from infoplane.figures import selection, style
-from infoplane.figures.measures import MEASURES, percent
-from infoplane.figures.panels import Section, page
+from infoplane.figures.parts import selection
+from infoplane.figures.parts.measures import MEASURES, percent
+from infoplane.figures.parts.panels import Section, page
+from infoplane.presentation import style
 from infoplane.statistics.dead import is_left_out
 from infoplane.statistics.frames import settings_of_runs
 

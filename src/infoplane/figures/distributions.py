@@ -12,10 +12,11 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
-from infoplane.figures import selection, style
 from infoplane.figures.estimators_side_by_side import choose
-from infoplane.figures.panels import Section, page, patch_handles, say
-from infoplane.figures.style import Look
+from infoplane.figures.parts import selection
+from infoplane.figures.parts.panels import Section, page, patch_handles, say
+from infoplane.presentation import style
+from infoplane.presentation.style import Look
 from infoplane.statistics.frames import settings_of_runs
 
 TABLES = ("distributions",)

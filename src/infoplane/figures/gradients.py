@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from infoplane.figures import selection
-from infoplane.figures.curves import page_of_layers
-from infoplane.figures.panels import Section, page, say
+from infoplane.figures.parts import selection
+from infoplane.figures.parts.curves import page_of_layers
+from infoplane.figures.parts.panels import Section, page, say
 
 TABLES = ("layers", "training")
 TITLE = "Signal-to-noise ratio of the gradients"

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from infoplane.figures import planes, selection, style
-from infoplane.figures.curves import GAP, RIGHT, draw_layers, over_epochs
-from infoplane.figures.measures import percent
-from infoplane.figures.panels import Section, line_handles, page, say
+from infoplane.figures.parts import planes, selection
+from infoplane.figures.parts.curves import GAP, RIGHT, draw_layers, over_epochs
+from infoplane.figures.parts.measures import percent
+from infoplane.figures.parts.panels import Section, line_handles, page, say
+from infoplane.presentation import style
 
 TABLES = ("information", "training")
 TITLE = "Information over epochs"

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from infoplane.figures import planes, selection, style
-from infoplane.figures.panels import Section, page
+from infoplane.figures.parts import planes, selection
+from infoplane.figures.parts.panels import Section, page
+from infoplane.presentation import style
 
 TABLES = ("information", "training")
 TITLE = "Information plane"

@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from infoplane.figures import planes, selection, style
-from infoplane.figures.measures import MEASURES, percent
-from infoplane.figures.panels import Section, line_handles, page, say
-from infoplane.figures.style import Look
+from infoplane.figures.parts import planes, selection
+from infoplane.figures.parts.measures import MEASURES, percent
+from infoplane.figures.parts.panels import Section, line_handles, page, say
+from infoplane.presentation import style
+from infoplane.presentation.style import Look
 from infoplane.statistics import mean_intervals
 from infoplane.statistics.dead import is_left_out
 from infoplane.statistics.frames import settings_of_runs

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from infoplane.figures import selection, style
-from infoplane.figures.curves import draw_curve, log_axis, over_epochs
-from infoplane.figures.measures import percent
-from infoplane.figures.panels import Section, line_handles, page, say
+from infoplane.figures.parts import selection
+from infoplane.figures.parts.curves import draw_curve, log_axis, over_epochs
+from infoplane.figures.parts.measures import percent
+from infoplane.figures.parts.panels import Section, line_handles, page, say
+from infoplane.presentation import style
 
 TABLES = ("training", "layers")
 TITLE = "Learning curves"

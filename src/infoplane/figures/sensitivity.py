@@ -14,10 +14,10 @@ from matplotlib.collections import LineCollection, PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from infoplane.figures import style
-from infoplane.statistics.claim_parts import CONTRADICTED, INCONCLUSIVE, NOT_ESTIMABLE, SUPPORTED
-from infoplane.statistics.sensitivity import WHOLE
-from infoplane.statistics.sensitivity_text import factor_name
+from infoplane.claims.parts import CONTRADICTED, INCONCLUSIVE, NOT_ESTIMABLE, SUPPORTED
+from infoplane.claims.sensitivity import WHOLE
+from infoplane.claims.sensitivity_text import factor_name
+from infoplane.presentation import style
 
 TABLES = ("sensitivity", "sensitivity_summary", "sensitivity_factors")
 TITLE = "Sensitivity of the claims to the analysis"

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from infoplane.figures import planes, selection, style
-from infoplane.figures.measures import plain
-from infoplane.figures.panels import Section, page
+from infoplane.figures.parts import planes, selection
+from infoplane.figures.parts.measures import plain
+from infoplane.figures.parts.panels import Section, page
+from infoplane.presentation import style
 from infoplane.statistics.dead import is_left_out
 from infoplane.statistics.frames import settings_of_runs
 

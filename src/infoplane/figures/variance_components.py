@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from infoplane.figures import selection, style
-from infoplane.figures.measures import percent, plain
-from infoplane.figures.panels import Section, page, patch_handles, say
-from infoplane.figures.style import Look
+from infoplane.figures.parts import selection
+from infoplane.figures.parts.measures import percent, plain
+from infoplane.figures.parts.panels import Section, page, patch_handles, say
+from infoplane.presentation import style
+from infoplane.presentation.style import Look
 from infoplane.statistics.frames import settings_of_runs
 
 TABLES = ("variance_components", "seeds_needed", "compression")

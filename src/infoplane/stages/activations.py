@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infoplane import storage
+from infoplane.activity import layer_activities
 from infoplane.errors import InfoplaneError
-from infoplane.progress import Progress
-from infoplane.provenance import provenance
+from infoplane.files import storage
+from infoplane.files.provenance import provenance
+from infoplane.runtime.progress import Progress
 from infoplane.settings import RunSettings
 from infoplane.stages.common import Device, check_settings, load_dataset, resolve_device, tidy
-from infoplane.training import layer_activities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from infoplane import datasets, devices
+from infoplane import datasets
 from infoplane.errors import InfoplaneError
+from infoplane.runtime import devices
 from infoplane.settings import RunSettings
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from infoplane import storage
 from infoplane.estimators import METHODS
-from infoplane.provenance import provenance
+from infoplane.files import storage
+from infoplane.files.provenance import provenance
 from infoplane.settings import EstimatorSettings, RunSettings
 from infoplane.stages.common import check_settings, tidy
 from infoplane.stages.information import layer_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from infoplane import storage
 from infoplane.explorer import page
+from infoplane.files import storage
 
 __all__ = ["explorer"]
 

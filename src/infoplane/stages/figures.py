@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infoplane import storage
 from infoplane.figures import render
+from infoplane.files import storage
 
 if TYPE_CHECKING:
     import pandas as pd

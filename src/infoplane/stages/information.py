@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from infoplane import storage
 from infoplane.activation_functions import ACTIVATION_FUNCTIONS
 from infoplane.errors import InfoplaneError
 from infoplane.estimators import METHODS
 from infoplane.estimators.interface import Layer
-from infoplane.progress import Progress
-from infoplane.provenance import provenance
+from infoplane.files import storage
+from infoplane.files.provenance import provenance
+from infoplane.runtime.progress import Progress
 from infoplane.settings import EstimatorSettings, RunSettings
 from infoplane.stages.common import Device, check_settings, load_dataset, resolve_device, tidy
 

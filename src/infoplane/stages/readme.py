@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from infoplane import storage
 from infoplane.errors import InfoplaneError
-from infoplane.escaping import markdown_code
+from infoplane.files import storage
+from infoplane.presentation.escaping import markdown_code
 
 __all__ = ["readme"]
 

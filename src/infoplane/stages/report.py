@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from infoplane import storage
-from infoplane.report import claims_page, front_page
+from infoplane.claims import claims_page
+from infoplane.files import storage
+from infoplane.report import front_page
 
 __all__ = ["overview"]
 

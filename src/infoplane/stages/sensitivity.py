@@ -10,12 +10,12 @@ from typing import Any
 
 import pandas as pd
 
-from infoplane import storage
-from infoplane.provenance import provenance
+from infoplane.claims import Rules
+from infoplane.claims.sensitivity import sensitivity_summary, settings_of_estimator, stopped
+from infoplane.claims.sensitivity_text import as_markdown
+from infoplane.files import storage
+from infoplane.files.provenance import provenance
 from infoplane.stages.common import files_of, settings_of_runs
-from infoplane.statistics import Rules
-from infoplane.statistics.sensitivity import sensitivity_summary, settings_of_estimator, stopped
-from infoplane.statistics.sensitivity_text import as_markdown
 from infoplane.statistics.series import owners_of
 
 __all__ = ["sensitivity", "sensitivity_tables"]

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from infoplane import statistics, storage
-from infoplane.provenance import provenance
+from infoplane import statistics
+from infoplane.files import storage
+from infoplane.files.provenance import provenance
 from infoplane.stages.common import settings_of_runs
-from infoplane.statistics.claims import OF_INFORMATION, OF_LAYERS
-from infoplane.statistics.claims_text import as_markdown
 
 __all__ = [
-    "claims",
     "compression",
     "compression_summary",
     "correlation",
@@ -32,13 +29,13 @@ def compression(information: Path, training: Path, output: Path) -> None:
     table = pd.concat(
         [statistics.compression(rows, of_training) for rows in _trajectories(information)], ignore_index=True
     )
-    storage.write_table(table, output, _from(information))
+    storage.write_table(table, output, provenance_from(information))
 
 
 def compression_summary(compression: Path, output: Path, confidence: float = 0.95) -> None:
     """Mean, standard deviation and interval over seeds of every measure."""
     table = statistics.compression_summary(storage.read_table(compression), confidence=confidence)
-    storage.write_table(table, output, {**_from(compression), "confidence": confidence})
+    storage.write_table(table, output, {**provenance_from(compression), "confidence": confidence})
 
 
 def correlation(
@@ -49,7 +46,7 @@ def correlation(
     table = statistics.correlation(
         storage.read_table(compression), confidence=confidence, number=resamples, seed=resampling_seed
     )
-    storage.write_table(table, output, {**_from(compression), **settings})
+    storage.write_table(table, output, {**provenance_from(compression), **settings})
 
 
 def effects(
@@ -57,7 +54,7 @@ def effects(
 ) -> None:
     """Every run with a penalty against the run without."""
     settings = {"confidence": confidence, "resamples": resamples, "resampling_seed": resampling_seed}
-    made_with = _from(compression)
+    made_with = provenance_from(compression)
     of_runs = settings_of_runs(made_with, compression)
     measured = storage.read_table(compression)
     table = statistics.effects(measured, of_runs, confidence=confidence, number=resamples, seed=resampling_seed)
@@ -66,7 +63,7 @@ def effects(
 
 def variance_components(compression: Path, output: Path, confidence: float = 0.95) -> None:
     """Variance of compression between activation functions and between seeds."""
-    made_with = _from(compression)
+    made_with = provenance_from(compression)
     of_runs = settings_of_runs(made_with, compression)
     table = statistics.variance_components(storage.read_table(compression), of_runs, confidence=confidence)
     storage.write_table(table, output, {**made_with, "confidence": confidence})
@@ -90,7 +87,7 @@ def seeds_needed(
     table = statistics.seeds_needed(
         storage.read_table(compression), width=width, confidence=confidence, number=resamples, seed=resampling_seed
     )
-    storage.write_table(table, output, {**_from(compression), **settings})
+    storage.write_table(table, output, {**provenance_from(compression), **settings})
 
 
 def phases(
@@ -109,39 +106,7 @@ def phases(
         for rows in _trajectories(information)
     ]
     table = pd.concat(tables, ignore_index=True)
-    storage.write_table(table, output, {**_from(information), **settings})
-
-
-def claims(
-    compression: Path,
-    information: Path,
-    layers: Path,
-    rules: Mapping[str, Any],
-    output: Path,
-    parts: Path,
-    text: Path,
-    confidence: float = 0.95,
-    resamples: int = 2000,
-    resampling_seed: int = 0,
-) -> None:
-    """The verdict on every claim as a table, the parts that it rests on, and both as Markdown."""
-    settings = {"confidence": confidence, "resamples": resamples, "resampling_seed": resampling_seed, "claims": rules}
-    measured = storage.read_table(compression)
-    made_with = {**_from(compression), **settings}
-    table, of_parts = statistics.claims(
-        measured,
-        storage.read_rows(information, "estimator", rules["estimator"], OF_INFORMATION),
-        storage.read_table(layers, OF_LAYERS),
-        statistics.Rules(**rules),
-        settings_of_runs(made_with, compression),
-        confidence=confidence,
-        number=resamples,
-        seed=resampling_seed,
-    )
-    storage.write_table(of_parts, parts, made_with)
-    with storage.replacing(text) as temporary:
-        temporary.write_text(as_markdown(table, of_parts, rules, measured), encoding="utf-8")
-    storage.write_table(table, output, made_with)
+    storage.write_table(table, output, {**provenance_from(information), **settings})
 
 
 def _trajectories(path: Path) -> Iterator[pd.DataFrame]:
@@ -153,5 +118,5 @@ def _trajectories(path: Path) -> Iterator[pd.DataFrame]:
         yield storage.read_rows(path, "run", run)
 
 
-def _from(path: Path) -> dict[str, object]:
+def provenance_from(path: Path) -> dict[str, object]:
     return {**storage.read_table_provenance(path), **provenance()}

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from infoplane import storage
-from infoplane.provenance import provenance
+from infoplane.files import storage
+from infoplane.files.provenance import provenance
 from infoplane.stages.common import files_of, recorded_settings, tidy
 
 __all__ = ["collect", "training_table"]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from infoplane import datasets, storage
-from infoplane.progress import Progress
-from infoplane.provenance import provenance
+from infoplane import datasets
+from infoplane.files import storage
+from infoplane.files.provenance import provenance
+from infoplane.runtime.progress import Progress
 from infoplane.settings import Block, RunSettings
 from infoplane.stages.common import Device, load_dataset, resolve_device
 from infoplane.training import train_block

@@ -7,22 +7,17 @@ of the trajectories; the others read its result, but for `phases`, which reads t
 and figures, which need only means and their intervals, never do.
 """
 
-from infoplane.statistics.claim_parts import Rules
-from infoplane.statistics.claims import CLAIMS, claims
 from infoplane.statistics.compression import MEASURES, compression
 from infoplane.statistics.correlation import GENERALISATION, correlation
 from infoplane.statistics.effects import effects
-from infoplane.statistics.intervals import mean_intervals
+from infoplane.statistics.inference.intervals import mean_intervals
 from infoplane.statistics.phases import phases
 from infoplane.statistics.seeds import seeds_needed, variance_components
 from infoplane.statistics.summary import compression_summary
 
 __all__ = [
-    "CLAIMS",
     "GENERALISATION",
     "MEASURES",
-    "Rules",
-    "claims",
     "compression",
     "compression_summary",
     "correlation",

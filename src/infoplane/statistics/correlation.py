@@ -19,11 +19,11 @@ import pandas as pd
 import scipy
 from numpy.typing import NDArray
 
-from infoplane.statistics import sums
 from infoplane.statistics.compression import MEASURES, RESOLUTION
 from infoplane.statistics.dead import is_left_out
 from infoplane.statistics.frames import SERIES, SERIES_DETAILS, require_columns, settings_columns
-from infoplane.statistics.resampling import Floats, Resamples, bca_interval, holm, permutation_p, resamples
+from infoplane.statistics.inference import sums
+from infoplane.statistics.inference.resampling import Floats, Resamples, bca_interval, holm, permutation_p, resamples
 
 # The first is the primary one. A high accuracy, a low loss and a small gap generalise well.
 GENERALISATION = ("test_accuracy", "test_loss", "accuracy_gap")

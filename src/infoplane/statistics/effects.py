@@ -15,7 +15,7 @@ from infoplane.statistics.comparability import SettingsOfRuns, baseline_of, is_p
 from infoplane.statistics.compression import MEASURES, RESOLUTION
 from infoplane.statistics.dead import is_left_out
 from infoplane.statistics.frames import SERIES, SERIES_DETAILS, require_columns, settings_columns, settings_of_runs
-from infoplane.statistics.resampling import Floats, holm, permutation_p, resamples
+from infoplane.statistics.inference.resampling import Floats, holm, permutation_p, resamples
 from infoplane.statistics.spread import spreads
 
 # Per layer, beside the measures of compression (bits).

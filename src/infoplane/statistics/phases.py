@@ -8,7 +8,7 @@ import pandas as pd
 from infoplane.statistics.compression import RESOLUTION
 from infoplane.statistics.dead import VARYING_UNITS, dead_networks
 from infoplane.statistics.frames import SERIES, SERIES_DETAILS, require_columns, settings_columns
-from infoplane.statistics.resampling import FEWEST_FOR_INTERVAL, Floats, bca_interval, resamples
+from infoplane.statistics.inference.resampling import FEWEST_FOR_INTERVAL, Floats, bca_interval, resamples
 
 # Of the mean trajectory: bits gained up to the maximum, bits lost from there to the end, and the distance between
 # its largest and smallest value as a share of the largest (0: flat).

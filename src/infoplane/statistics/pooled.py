@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.statistics.compression import RESOLUTION
-from infoplane.statistics.resampling import Floats, Resamples, bca_interval, permutation_p, resamples
-from infoplane.statistics.sums import correlations
+from infoplane.statistics.inference.resampling import Floats, Resamples, bca_interval, permutation_p, resamples
+from infoplane.statistics.inference.sums import correlations
 
 
 @dataclass(frozen=True, slots=True)

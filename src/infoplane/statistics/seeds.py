@@ -13,7 +13,7 @@ from infoplane.statistics.comparability import SettingsOfRuns, families, setting
 from infoplane.statistics.compression import MEASURES, RESOLUTION
 from infoplane.statistics.dead import is_left_out
 from infoplane.statistics.frames import SERIES, SERIES_DETAILS, require_columns, settings_columns
-from infoplane.statistics.resampling import Floats, bca_interval, resamples
+from infoplane.statistics.inference.resampling import Floats, bca_interval, resamples
 
 # The numbers of seeds for which the width of the interval is given.
 SIZES = (5, 10, 15, 20, 30, 40, 50)

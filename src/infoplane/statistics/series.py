@@ -16,7 +16,7 @@ from infoplane.statistics.compression import MEASURES
 from infoplane.statistics.correlation import GENERALISATION
 from infoplane.statistics.dead import is_left_out
 from infoplane.statistics.frames import settings_of_runs
-from infoplane.statistics.resampling import Floats
+from infoplane.statistics.inference.resampling import Floats
 
 # Of every layer, and of a seed as a whole.
 _OF_LAYERS = (*MEASURES, "i_tx_end", "i_tx_maximum", "at_ceiling")

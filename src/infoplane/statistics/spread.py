@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from infoplane.statistics.dead import is_left_out
-from infoplane.statistics.resampling import Floats
+from infoplane.statistics.inference.resampling import Floats
 
 
 def informative(at_ceiling: Floats) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ import pandas as pd
 from infoplane.statistics.compression import MEASURES
 from infoplane.statistics.dead import is_left_out
 from infoplane.statistics.frames import SERIES, SERIES_DETAILS, require_columns, settings_columns
-from infoplane.statistics.intervals import mean_intervals
+from infoplane.statistics.inference.intervals import mean_intervals
 
 # Summarised beside the measures: where the trajectory starts, peaks and ends.
 TRAJECTORY = ("i_tx_start", "i_tx_maximum", "i_tx_end", "i_ty_end", "epoch_of_maximum")

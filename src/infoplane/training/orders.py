@@ -13,7 +13,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from infoplane.compiled import compiled
+from infoplane.runtime.compiled import compiled
 
 _WORD = (1 << 64) - 1
 # PCG64 (O'Neill 2014, XSL-RR): the multiplier of its 128-bit state.

@@ -19,7 +19,7 @@ from numba import types
 from numba.extending import intrinsic
 from torch import Tensor
 
-from infoplane.compiled import compiled
+from infoplane.runtime.compiled import compiled
 
 WIDEST = 64
 """Layers of up to this many units and columns are computed here; with wider ones torch is as good."""

@@ -20,7 +20,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
 from numba.extending import intrinsic
 
-from infoplane.compiled import compiled
+from infoplane.runtime.compiled import compiled
 
 BLOCK = 64  # samples of a block
 NARROW = 512  # up to this many units samples are the inner loop, beyond it units are, which needs no copy

@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from infoplane.escaping import restructured_text as escaped
-from infoplane.figures import selection, style
-from infoplane.report.numbers import count, number
+from infoplane.figures.parts import selection
+from infoplane.presentation import style
+from infoplane.presentation.escaping import restructured_text as escaped
+from infoplane.presentation.numbers import count, number
 from infoplane.statistics import mean_intervals
 from infoplane.statistics.frames import settings_of_runs
 

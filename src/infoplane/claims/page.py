@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from infoplane.escaping import html
-from infoplane.report.numbers import number, p_value
+from infoplane.presentation.escaping import html
+from infoplane.presentation.numbers import number, p_value
 
 # The page beside this module, without the claims.
 _TEMPLATE = "claims.html"

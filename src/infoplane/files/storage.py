@@ -29,8 +29,8 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from infoplane import hdf5
 from infoplane.errors import InfoplaneError
+from infoplane.files import hdf5
 
 if TYPE_CHECKING:
     import pandas as pd

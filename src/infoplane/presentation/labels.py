@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from infoplane.figures import style
+from infoplane.presentation import style
 
 
 def number_curves(axis: Axes, ends: Mapping[int, float]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from infoplane.statistics.resampling import Floats, Resamples, resamples
+from infoplane.statistics.inference.resampling import Floats, Resamples, resamples
 
 # Relative to the sum of squares over all seeds: what rounding leaves of equal values.
 _NOTHING = 1e-12

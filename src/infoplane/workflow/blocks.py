@@ -17,8 +17,8 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from pathlib import Path
 
-from infoplane import storage
 from infoplane.errors import InfoplaneError
+from infoplane.files import storage
 from infoplane.settings import Block, RunSettings
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from infoplane.escaping import markdown, markdown_code
-from infoplane.statistics.claim_parts import NOT_ESTIMABLE
+from infoplane.claims.parts import NOT_ESTIMABLE
+from infoplane.presentation.escaping import markdown, markdown_code
 
 _MEASURES: Mapping[str, str] = {
     "drop": "drop: (largest I(T;X) - I(T;X) at the end) / largest I(T;X), the end being the mean of the last recorded "

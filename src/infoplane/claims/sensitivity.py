@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from infoplane.statistics.claim_parts import CONTRADICTED, INCONCLUSIVE, NOT_ESTIMABLE, SUPPORTED, Evidence, Rules
-from infoplane.statistics.claims import CLAIMS, combined, judged_parts
+from infoplane.claims.parts import CONTRADICTED, INCONCLUSIVE, NOT_ESTIMABLE, SUPPORTED, Evidence, Rules
+from infoplane.claims.verdicts import CLAIMS, combined, judged_parts
 from infoplane.statistics.comparability import SettingsOfRuns
 from infoplane.statistics.compression import compression
 from infoplane.statistics.dead import lost_networks

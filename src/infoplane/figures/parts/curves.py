@@ -11,11 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
-from infoplane.figures import selection, style
-from infoplane.figures.labels import number_curves
-from infoplane.figures.measures import percent
-from infoplane.figures.panels import Section, line_handles, page, say
-from infoplane.figures.style import Look
+from infoplane.figures.parts import selection
+from infoplane.figures.parts.measures import percent
+from infoplane.figures.parts.panels import Section, line_handles, page, say
+from infoplane.presentation import style
+from infoplane.presentation.labels import number_curves
+from infoplane.presentation.style import Look
 from infoplane.statistics import mean_intervals
 
 # Room for the layers' numbers to the right of a panel, and of the page, in inches.

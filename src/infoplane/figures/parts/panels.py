@@ -15,8 +15,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-from infoplane.figures import style
-from infoplane.figures.style import Look
+from infoplane.presentation import style
+from infoplane.presentation.style import Look
 
 _LINE = 0.125  # inches; one line of small text
 _TITLE_HEIGHT = 0.28

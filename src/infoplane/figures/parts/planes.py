@@ -13,10 +13,11 @@ from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from infoplane.figures import selection, style
-from infoplane.figures.labels import number_ends
-from infoplane.figures.panels import marker_handles, say
-from infoplane.figures.style import Look
+from infoplane.figures.parts import selection
+from infoplane.figures.parts.panels import marker_handles, say
+from infoplane.presentation import style
+from infoplane.presentation.labels import number_ends
+from infoplane.presentation.style import Look
 
 X_LABEL, Y_LABEL = "$I(T;X)$ (bits)", "$I(T;Y)$ (bits)"
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from infoplane.escaping import restructured_text
-from infoplane.figures import Declaration, selection
-from infoplane.figures.measures import MEASURES, percent
+from infoplane.figures import Declaration
+from infoplane.figures.parts import selection
+from infoplane.figures.parts.measures import MEASURES, percent
+from infoplane.presentation.escaping import restructured_text
 
 PAPER = "Chelombiev, Houghton & O'Donnell (2019)"
 

@@ -19,9 +19,9 @@ from infoplane.settings import ADAPTIVE_METHODS
 from infoplane.statistics.comparability import baseline_of
 from infoplane.statistics.compression import RESOLUTION
 from infoplane.statistics.effects import t_interval
+from infoplane.statistics.inference.resampling import Floats, bca_interval, bca_p, holm, resamples, resamples_for
 from infoplane.statistics.phases import of_mean_trajectories
 from infoplane.statistics.pooled import Pooled, pooled_correlations
-from infoplane.statistics.resampling import Floats, bca_interval, bca_p, holm, resamples, resamples_for
 from infoplane.statistics.seeds import components, variation
 from infoplane.statistics.series import OfRun, Series, mean_over_layers
 from infoplane.statistics.spread import informative, spread_of_layers

@@ -15,11 +15,19 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-from infoplane.plain_code import plain
+from infoplane.workflow.plain_code import plain
 
 PACKAGE = "infoplane"
 MESSAGES = frozenset(
-    f"{PACKAGE}.{name}" for name in ("__main__", "datasets.suitability", "devices", "errors", "progress", "provenance")
+    f"{PACKAGE}.{name}"
+    for name in (
+        "__main__",
+        "datasets.suitability",
+        "errors",
+        "files.provenance",
+        "runtime.devices",
+        "runtime.progress",
+    )
 )
 """Modules that speak to people, or choose between equal devices: what they do changes no number."""
 # The table of which a run uses only some entries.

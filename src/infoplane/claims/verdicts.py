@@ -14,8 +14,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from infoplane.errors import InfoplaneError
-from infoplane.statistics.claim_parts import (
+from infoplane.claims.parts import (
     CONTRADICTED,
     INCONCLUSIVE,
     NOT_ESTIMABLE,
@@ -24,10 +23,11 @@ from infoplane.statistics.claim_parts import (
     Rules,
     parts_of,
 )
+from infoplane.errors import InfoplaneError
 from infoplane.statistics.comparability import SettingsOfRuns
 from infoplane.statistics.dead import lost_networks
 from infoplane.statistics.frames import SERIES, require_columns
-from infoplane.statistics.resampling import holm
+from infoplane.statistics.inference.resampling import holm
 from infoplane.statistics.series import Series, owners_of, trajectories_of
 
 CLAIMS: Mapping[str, str] = {

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from infoplane.escaping import markdown, markdown_code
-from infoplane.statistics.claim_parts import CONTRADICTED, INCONCLUSIVE, NOT_ESTIMABLE, SUPPORTED
-from infoplane.statistics.claims_text import listed
-from infoplane.statistics.sensitivity import WHOLE
+from infoplane.claims.parts import CONTRADICTED, INCONCLUSIVE, NOT_ESTIMABLE, SUPPORTED
+from infoplane.claims.sensitivity import WHOLE
+from infoplane.claims.text import listed
+from infoplane.presentation.escaping import markdown, markdown_code
 
 _NAMES: Mapping[str, str] = {"stopping": "stopping epoch"}
 

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from infoplane import storage
 from infoplane.errors import InfoplaneError
+from infoplane.files import storage
 
 # The folders whose files belong to one run, block or figure, so that a smaller study leaves some behind.
 _FOLDERS = ("weights", "activations", "information", "sensitivity", "figures")

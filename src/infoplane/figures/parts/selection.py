@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from infoplane.errors import InfoplaneError
-from infoplane.figures import style
+from infoplane.presentation import style
 from infoplane.statistics.dead import dead_networks, is_left_out
 from infoplane.statistics.frames import settings_of_runs
 

@@ -1,0 +1,48 @@
+"""Stage `claims`: compression, layers and information -> the verdict on every claim."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from infoplane import claims as judged
+from infoplane.claims.text import as_markdown
+from infoplane.claims.verdicts import OF_INFORMATION, OF_LAYERS
+from infoplane.files import storage
+from infoplane.stages.common import settings_of_runs
+from infoplane.stages.statistics import provenance_from
+
+__all__ = ["claims"]
+
+
+def claims(
+    compression: Path,
+    information: Path,
+    layers: Path,
+    rules: Mapping[str, Any],
+    output: Path,
+    parts: Path,
+    text: Path,
+    confidence: float = 0.95,
+    resamples: int = 2000,
+    resampling_seed: int = 0,
+) -> None:
+    """The verdict on every claim as a table, the parts that it rests on, and both as Markdown."""
+    settings = {"confidence": confidence, "resamples": resamples, "resampling_seed": resampling_seed, "claims": rules}
+    measured = storage.read_table(compression)
+    made_with = {**provenance_from(compression), **settings}
+    table, of_parts = judged.claims(
+        measured,
+        storage.read_rows(information, "estimator", rules["estimator"], OF_INFORMATION),
+        storage.read_table(layers, OF_LAYERS),
+        judged.Rules(**rules),
+        settings_of_runs(made_with, compression),
+        confidence=confidence,
+        number=resamples,
+        seed=resampling_seed,
+    )
+    storage.write_table(of_parts, parts, made_with)
+    with storage.replacing(text) as temporary:
+        temporary.write_text(as_markdown(table, of_parts, rules, measured), encoding="utf-8")
+    storage.write_table(table, output, made_with)

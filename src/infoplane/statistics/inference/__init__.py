@@ -1,0 +1,1 @@
+"""Intervals, resampling and sums: numpy and scipy, without tables."""

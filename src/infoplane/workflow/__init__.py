@@ -1,0 +1,1 @@
+"""What Snakemake uses when it plans: blocks of seeds, digests of code, resources, housekeeping and the cluster."""
