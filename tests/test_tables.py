@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from infoplane.activity.recording import varying_units
 from infoplane.errors import InfoplaneError
 from infoplane.files import storage
 from infoplane.settings import Initialisation, RecordedEpochs, RunSettings, Split
-from infoplane.stages.activations import varying_units
 from infoplane.stages.common import settings_of_runs
 from infoplane.stages.tables import collect
 

@@ -50,7 +50,7 @@ def test_there_is_nothing_left_to_do(smoke):
 def test_weights(results, study):
     for run, settings in study.runs.items():
         for block in blocks.choose(study.seeds, study.seeds_per_job):
-            with storage.open_checked(results / f"weights/{run}/{block}.h5", "weights") as file:
+            with storage.open_weights(results / f"weights/{run}/{block}.h5") as file:
                 assert file["seeds"][:].tolist() == list(block.seeds)
                 epochs = file["epochs"][:]
                 assert np.array_equal(epochs, settings.recorded_epochs.resolve(settings.epochs))
@@ -65,8 +65,8 @@ def test_weights(results, study):
 def test_activations_are_the_forward_passes_of_the_weights(results, study):
     inputs = datasets.load("szt").inputs.astype(np.float64)
     with (
-        storage.open_checked(results / "weights/tanh/seeds_2-3.h5", "weights") as weights,
-        storage.open_checked(results / "activations/tanh/seeds_2-3.h5", "activations") as dump,
+        storage.open_weights(results / "weights/tanh/seeds_2-3.h5") as weights,
+        h5py.File(results / "activations/tanh/seeds_2-3.h5") as dump,
     ):
         for seed, epoch in ((0, 0), (1, -1)):
             activity = inputs
@@ -444,7 +444,7 @@ def test_a_job_of_a_cluster_finds_its_block_though_the_file_that_it_was_chosen_f
     job = ("--target-jobs", "train:run=tanh,block=seeds_2-3", "--allowed-rules", "train", "--mode", "remote")
     done = smoke_copy.snakemake(*study, *job, "--nolock", "--ignore-incomplete", "--force")
     assert done.returncode == 0, done.stderr[-3000:]
-    with storage.open_checked(path, "weights") as file:
+    with storage.open_weights(path) as file:
         assert file["seeds"][:].tolist() == [2, 3]
     assert smoke_copy.planned(*study)["train"] == 2
 
@@ -572,7 +572,8 @@ def test_damaged_files_are_named_and_nothing_is_written(smoke, study, results, i
             path.write_bytes(content)
         done = infoplane(
             "activations", "--weights", path, "--settings", study.runs["tanh"].to_json(), "--device", "cpu",
-            "--layers", tmp_path / "out/layers.parquet", "--output", tmp_path / "out/activations.h5",
+            "--layers", tmp_path / "out/layers.parquet",
+            "--metrics", tmp_path / "out/metrics.parquet", "--output", tmp_path / "out/activations.h5",
         )  # fmt: skip
         assert done.returncode == 1, name
         assert done.stderr.startswith(f"infoplane: {path}: "), name
@@ -584,7 +585,8 @@ def test_damaged_files_are_named_and_nothing_is_written(smoke, study, results, i
 def test_weights_of_other_settings_are_refused(study, results, infoplane, tmp_path):
     done = infoplane(
         "activations", "--weights", results / "weights/tanh/seeds_0-1.h5", "--settings", study.runs["relu"].to_json(),
-        "--layers", tmp_path / "layers.parquet", "--output", tmp_path / "activations.h5",
+        "--layers", tmp_path / "layers.parquet",
+        "--metrics", tmp_path / "metrics.parquet", "--output", tmp_path / "activations.h5",
     )  # fmt: skip
     assert done.returncode == 1
     assert "made with other settings" in done.stderr
@@ -596,7 +598,7 @@ def test_activity_that_is_not_finite_is_refused(study, results, infoplane, tmp_p
     with h5py.File(path, "r+") as file:
         file["layer2/activity"][0, 3, 17, 1] = np.nan
     done = infoplane(
-        "information", "--activations", path, "--settings", study.runs["tanh"].to_json(), "--name", "ebab",
+        "information", "--recording", path, "--run", "tanh", "--name", "ebab",
         "--estimator", study.estimators["ebab"].to_json(), "--output", tmp_path / "information.parquet",
     )  # fmt: skip
     assert done.returncode == 1

@@ -46,6 +46,7 @@ RESULTS = f"results/{study.name}"
 WEIGHTS = f"{RESULTS}/weights/{{run}}/{{block}}.h5"
 ACTIVATIONS = f"{RESULTS}/activations/{{run}}/{{block}}.h5"
 LAYERS = f"{RESULTS}/activations/{{run}}/{{block}}.layers.parquet"
+METRICS = f"{RESULTS}/activations/{{run}}/{{block}}.metrics.parquet"
 DISTRIBUTIONS = f"{RESULTS}/activations/{{run}}/{{block}}.distributions.parquet"
 INFORMATION = f"{RESULTS}/information/{{run}}/{{block}}/{{estimator}}.parquet"
 TABLES = {

@@ -2,9 +2,7 @@
 
 weights     HDF5: seeds (seed,), epochs (epoch,), parameters/layer<n>/<name> (seed, epoch, ...), history/<name>
             (seed, epoch), layer_statistics/<name> (seed, epoch, layer), diverged_epoch (seed,)
-activations HDF5: seeds, epochs, diverged_epoch, layer<n>/activity (seed, epoch, sample, unit) float32 with one chunk
-            for each (seed, epoch), layer<n>/minimum and layer<n>/maximum (seed, epoch) over its samples and units, and
-            layer<n>/varying_units (seed, epoch): how many units do not have the same activity for all samples
+recordings  HDF5: the activity of layers and what belongs to it; see `infoplane.activity.recording`
 tables      Parquet or CSV, one row per observation
 
 Layers count from 1 and the softmax output is the last. Every HDF5 file and Parquet table carries its provenance as
@@ -15,6 +13,7 @@ own, and digests of what these leave out. A damaged file is refused, with a sent
 
 from __future__ import annotations
 
+import errno
 import glob
 import hashlib
 import io
@@ -38,6 +37,21 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 FORMAT = 2
+WEIGHTS = hdf5.Layout(
+    "weights",
+    {
+        "seeds": ("seed",),
+        "epochs": ("epoch",),
+        "diverged_epoch": ("seed",),
+        "parameters/layer#/weights": ("seed", "epoch", "unit of layer #", "input of layer #"),
+        "parameters/layer#/biases": ("seed", "epoch", "unit of layer #"),
+    },
+    {
+        "parameters/layer#/*": ("seed", "epoch", "unit of layer #"),
+        "history/*": ("seed", "epoch"),
+        "layer_statistics/*": ("seed", "epoch", "layer"),
+    },
+)
 # Beside the provenance of a CSV table: the SHA-256 of its rows.
 _CSV_DIGEST = "table_sha256"
 # Stands in a Parquet file where its digest will be, while that is computed.
@@ -86,7 +100,7 @@ def _is_running(process: str) -> bool:
 
 @contextmanager
 def create(path: Path, kind: str, provenance: Mapping[str, Any]) -> Iterator[h5py.File]:
-    """A new HDF5 file of a kind ("weights" or "activations") that appears under its name when it is whole."""
+    """A new HDF5 file of a kind ("weights" or "recording") that appears under its name when it is whole."""
     with replacing(path) as temporary, hdf5.written(temporary) as file:
         file.attrs["format"] = FORMAT
         # Text of a fixed length, beside its name: HDF5 has no checksum for text of any length, and may hang on it.
@@ -101,45 +115,64 @@ def write_array(group: h5py.Group, name: str, values: ArrayLike) -> None:
 
 
 @contextmanager
-def open_checked(path: Path, kind: str) -> Iterator[h5py.File]:
-    """An HDF5 file of a kind, to read. Raises InfoplaneError if it is missing, damaged or of another kind."""
+def open_weights(path: Path) -> Iterator[h5py.File]:
+    """A file of weights, to read. Raises InfoplaneError if it is missing, damaged or of another kind."""
+    with open_hdf5(path, "file of weights that infoplane wrote") as file:
+        check_sealed(file, path, WEIGHTS)
+        yield file
+
+
+@contextmanager
+def open_hdf5(path: Path, what: str, *, mend: str = "remove it to have it made again") -> Iterator[h5py.File]:
+    """An HDF5 file, to read; `what` says what it must be, `mend` what helps if it is damaged.
+
+    Raises InfoplaneError if it is missing, is no HDF5 file, or turns out to be damaged where it is read.
+    """
     if not path.is_file():
-        raise InfoplaneError(f"{path}: there is no such file; it must be a file of {kind} that infoplane wrote")
+        raise InfoplaneError(f"{path}: there is no such file; it must be a {what}")
     try:
         file = h5py.File(path, "r")
     except OSError as error:
+        locked = error.errno in (errno.EAGAIN, errno.EACCES) or "already open for write" in str(error)
+        if locked and os.access(path, os.R_OK):
+            raise InfoplaneError(
+                f"{path}: another process is writing this file; try again when it has finished"
+            ) from error
         if error.errno:  # whole or not, it cannot be read now
             raise InfoplaneError(f"{path}: this file cannot be read ({os.strerror(error.errno)})") from error
         raise InfoplaneError(
-            f"{path}: this is not a whole HDF5 file (truncated, damaged or something else); remove it to have it made "
-            "again"
+            f"{path}: this is not a whole HDF5 file (truncated, damaged or something else); {mend}"
         ) from error
     try:
         with file:
-            found, version = _text(file, "kind"), file.attrs.get("format")
-            if version != FORMAT and isinstance(version, np.integer):
-                raise InfoplaneError(f"{path}: this file has the format {version}; this version reads {FORMAT}")
-            if found != f"infoplane {kind}":
-                raise InfoplaneError(f"{path}: this file holds {found or 'nothing'!r}; it must hold 'infoplane {kind}'")
-            try:
-                hdf5.check(file, kind)
-            except ValueError as error:
-                raise InfoplaneError(
-                    f"{path}: this file is damaged or not of infoplane ({error}); remove it to have it made again"
-                ) from error
             yield file
     except (OSError, KeyError, RuntimeError) as error:
         # What h5py raises for a checksum that does not match, or for a data set that is not there.
-        raise InfoplaneError(f"{path}: this file is damaged ({error}); remove it to have it made again") from error
+        raise InfoplaneError(f"{path}: this file is damaged ({error}); {mend}") from error
+
+
+def check_sealed(file: h5py.File, path: Path, layout: hdf5.Layout) -> None:
+    """Raise InfoplaneError unless `create` wrote this file, of this kind, and its layout is right."""
+    found, version = text_attribute(file, "kind"), file.attrs.get("format")
+    if version != FORMAT and isinstance(version, np.integer):
+        raise InfoplaneError(f"{path}: this file has the format {version}; this version reads {FORMAT}")
+    if found != f"infoplane {layout.kind}":
+        raise InfoplaneError(f"{path}: this file holds {found or 'nothing'!r}; it must hold 'infoplane {layout.kind}'")
+    try:
+        hdf5.check(file, layout)
+    except ValueError as error:
+        raise InfoplaneError(
+            f"{path}: this file is damaged or not of infoplane ({error}); remove it to have it made again"
+        ) from error
 
 
 def read_provenance(file: h5py.File) -> dict[str, Any]:
     """The provenance of an open HDF5 file. Raises InfoplaneError if it has none."""
-    return _parsed_provenance(_text(file, "provenance"), Path(file.filename))
+    return _parsed_provenance(text_attribute(file, "provenance"), Path(file.filename))
 
 
-def _text(file: h5py.File, name: str) -> str | None:
-    """An attribute that `create` wrote."""
+def text_attribute(file: h5py.File, name: str) -> str | None:
+    """An attribute that `create` wrote; None if there is none, or one of another type."""
     if name not in file.attrs or file.attrs.get_id(name).dtype.kind != "S":
         return None
     return bytes(file.attrs[name]).decode(errors="replace")

@@ -6,34 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from infoplane.files import storage
 from infoplane.files.provenance import provenance
-from infoplane.stages.common import files_of, recorded_settings, tidy
+from infoplane.stages.common import files_of, recorded_settings
 
-__all__ = ["collect", "training_table"]
-
-
-def training_table(
-    files: str, runs: Sequence[Sequence[str]], blocks: Sequence[Sequence[str]], number_of_seeds: int, output: Path
-) -> None:
-    """Collect the histories of all weights files: one row per run, seed below `number_of_seeds` and recorded epoch.
-
-    `files`, `runs` and `blocks` as of `files_of`.
-    """
-    frames, sources = [], {}
-    for path in files_of(files, runs, blocks):
-        with storage.open_checked(path, "weights") as source:
-            made_with = storage.read_provenance(source)
-            axes = {"seed": source["seeds"][:], "epoch": source["epochs"][:]}
-            history = {name: values[:] for name, values in source["history"].items()}
-            history["diverged_epoch"] = np.repeat(source["diverged_epoch"][:][:, None], len(axes["epoch"]), axis=1)
-            rows = tidy(made_with["run"], recorded_settings(made_with, path), axes, history)
-            frames.append(rows[rows["seed"] < number_of_seeds])
-            sources[_source(path, made_with)] = made_with
-    storage.write_table(pd.concat(frames, ignore_index=True), output, _collected(sources))
+__all__ = ["collect"]
 
 
 def collect(
