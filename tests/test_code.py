@@ -15,8 +15,8 @@ SOURCE = Path(__file__).parents[1] / "src"
 STAGES = {
     "train": ("train", ["datasets.szt:load"], ["tanh"]),
     "activations": ("activations", ["datasets.szt:load"], ["tanh"]),
-    "ebab": ("information", ["datasets.szt:load", "estimators.methods.ebab:METHOD"], ["tanh"]),
-    "kde": ("information", ["datasets.szt:load", "estimators.methods.kde:METHOD"], ["tanh"]),
+    "ebab": ("information", ["estimators.methods.ebab:METHOD"], []),
+    "kde": ("information", ["estimators.methods.kde:METHOD"], []),
     "tables": ("collect", [], []),
     "figure": ("figure", ["figures.learning_curves:draw"], []),
     **{
@@ -69,9 +69,9 @@ def edit(source: Path, module: str, pattern: str, replacement: str) -> None:
          r'\g<0>    print("edited")\n', {"kde"}),
         ("estimators/reference.py", r"\Z", "\ndef unused():\n    return 1\n", set()),
         ("stages/train.py", r"= train_block\(", "= 1 and train_block(", {"train"}),
-        ("stages/information.py", r"^_SLAB_BYTES = 64", "_SLAB_BYTES = 32", {"ebab", "kde"}),
+        ("activity/recording.py", r"^_SLAB_BYTES = 64", "_SLAB_BYTES = 32", {"activations", "ebab", "kde"}),
         ("stages/tables.py", r"for path in tables\]", "for path in tables[1:]]", {"tables"}),
-        ("datasets/szt.py", r"o >= 430\)", "o >= 431)", {"train", "activations", "ebab", "kde"}),
+        ("datasets/szt.py", r"o >= 430\)", "o >= 431)", {"train", "activations"}),
         ("datasets/digits.py", r"/ 16", "/ 17", set()),
         ("training/optimisers.py", r"\Z", "\ndef unused():\n    return 1\n", set()),
         ("presentation/style.py", r"^GRID = .*?$", 'GRID = "#123456"', {"figure"}),
@@ -111,7 +111,7 @@ def test_a_new_or_another_activation_function_changes_no_stage_of_a_run_without_
 def test_the_entry_of_the_runs_own_activation_function_counts(source, before):
     edit(source, "activation_functions.py", r"function_range=\(-1.0, 1.0\)", "function_range=(-1.0, 2.0)")
     after = digests(source)
-    assert {stage for stage in STAGES if after[stage] != before[stage]} >= NUMBERS
+    assert {stage for stage in STAGES if after[stage] != before[stage]} >= {"train", "activations"}
 
 
 def test_a_root_that_does_not_exist_is_an_error():
