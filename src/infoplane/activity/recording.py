@@ -237,6 +237,9 @@ class Recording:
             storage.check_sealed(self._file, self.path, _LAYOUT)
             return
         try:
+            for number in range(1, 1 + sum(re.fullmatch("layer[0-9]+", name) is not None for name in self._file)):
+                if f"layer{number}/activity" not in self._file:
+                    raise ValueError(f"there is no layer{number}/activity")
             hdf5.check(self._file, _LAYOUT, sealed=False)
         except ValueError as error:
             raise self._fault(f"{error} (docs/recording.md has the layout of a recording)") from error
