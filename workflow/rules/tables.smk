@@ -62,7 +62,7 @@ rule information_table:
     input:
         of_all_runs(INFORMATION, estimator=study.estimators),
     output:
-        table("information"),
+        directory(table("information")),
     log:
         f"{LOG}/tables/information.log",
     benchmark:

@@ -21,21 +21,30 @@ def collect(
     blocks: Sequence[Sequence[str]],
     number_of_seeds: int,
     output: Path,
-    estimators: Sequence[str] = ("",),
+    estimators: Sequence[str] | None = None,
 ) -> None:
-    """Join tables of the same columns, but for the seeds from `number_of_seeds` on.
+    """Join tables, but for the seeds from `number_of_seeds` on; with `estimators`, in parts by run and estimator.
 
     `files`, `runs`, `blocks` and `estimators` as of `files_of`.
     """
-    tables = files_of(files, runs, blocks, estimators)
-    sources = {}
-    for path in tables:
-        made_with = storage.read_table_provenance(path)
-        recorded_settings(made_with, path)
-        sources[_source(path, made_with)] = made_with
-    frames = [storage.read_table(path) for path in tables]
-    joined = pd.concat([rows[rows["seed"] < number_of_seeds] for rows in frames], ignore_index=True)
-    storage.write_table(joined, output, _collected(sources))
+    if estimators is None:
+        tables = files_of(files, runs, blocks)
+        made_with = _collected(tables)
+        joined = pd.concat([_kept(storage.read_table(path), number_of_seeds) for path in tables], ignore_index=True)
+        storage.write_table(joined, output, made_with)
+        return
+    files_of(files, runs, blocks, estimators)  # refuses blocks that are not of as many runs
+    parts: dict[tuple[str, ...], Sequence[Path]] = {
+        (run, estimator): files_of(files, [[run]], [names], [estimator])
+        for of_same, names in zip(runs, blocks, strict=True)
+        for run in of_same
+        for estimator in estimators
+    }
+    storage.write_parts(parts, output, lambda rows: _kept(rows, number_of_seeds), _collected)
+
+
+def _kept(rows: pd.DataFrame, number_of_seeds: int) -> pd.DataFrame:
+    return rows[rows["seed"] < number_of_seeds]
 
 
 def _source(path: Path, made_with: Mapping[str, Any]) -> str:
@@ -45,5 +54,10 @@ def _source(path: Path, made_with: Mapping[str, Any]) -> str:
     return "/".join(part for part in (made_with["run"], block, made_with.get("estimator")) if part)
 
 
-def _collected(sources: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _collected(tables: Sequence[Path]) -> dict[str, Any]:
+    sources = {}
+    for path in tables:
+        made_with = storage.read_table_provenance(path)
+        recorded_settings(made_with, path)
+        sources[_source(path, made_with)] = made_with
     return provenance(sources=dict(sorted(sources.items())))
