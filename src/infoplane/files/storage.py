@@ -376,13 +376,13 @@ def _rows_of_file(path: Path, column: str, value: str, columns: list[str] | None
         import pyarrow as pa
         import pyarrow.compute as pc
 
+        kept = [field for field in file.schema_arrow if columns is None or field.name in columns]
         read, batches = 0, []
-        for batch in file.iter_batches(batch_size=100_000, columns=columns, use_threads=False):
+        for batch in file.iter_batches(100_000, columns=[field.name for field in kept], use_threads=False):
             read += len(batch)
             batches.append(batch.filter(pc.equal(batch[column], value)))
         if read != file.metadata.num_rows:
             raise ValueError(f"{read} rows are there of {file.metadata.num_rows}")
-        kept = [field for field in file.schema_arrow if columns is None or field.name in columns]
         table: pd.DataFrame = pa.Table.from_batches(batches, pa.schema(kept)).to_pandas(ignore_metadata=True)
     return table
 
