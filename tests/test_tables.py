@@ -117,7 +117,7 @@ def test_a_table_in_parts_is_read_as_one(parts):
     pd.testing.assert_frame_equal(pd.read_parquet(parts), whole, check_dtype=False)
     assert storage.read_distinct(parts, "run") == ["tanh", "ebab"]
     of_run = storage.read_rows(parts, "run", "ebab", ["run", "estimator", "seed"])
-    assert of_run.to_numpy().tolist() == [["ebab", name, seed] for name in ("kde", "ebab") for seed in (0, 1, 2)]
+    assert of_run.to_numpy().tolist() == [["ebab", seed, name] for name in ("kde", "ebab") for seed in (0, 1, 2)]
     assert len(storage.read_rows(parts, "estimator", "ebab")) == 6
     assert storage.read_rows(parts, "run", "relu").empty
     assert len(storage.read_table_provenance(parts)["sources"]) == 8
