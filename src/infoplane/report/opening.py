@@ -12,8 +12,8 @@ from infoplane.figures.parts import selection
 from infoplane.presentation import style
 from infoplane.presentation.escaping import restructured_text as escaped
 from infoplane.presentation.numbers import count, number
-from infoplane.statistics import mean_intervals
 from infoplane.statistics.frames import settings_of_runs
+from infoplane.statistics.inference.intervals import mean_intervals
 
 
 def front_page(

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from infoplane import claims as judged
+from infoplane.claims import verdicts
+from infoplane.claims.parts import Rules
 from infoplane.claims.text import as_markdown
-from infoplane.claims.verdicts import OF_INFORMATION, OF_LAYERS
 from infoplane.files import storage
 from infoplane.stages.common import settings_of_runs
 from infoplane.stages.statistics import provenance_from
@@ -32,11 +32,11 @@ def claims(
     settings = {"confidence": confidence, "resamples": resamples, "resampling_seed": resampling_seed, "claims": rules}
     measured = storage.read_table(compression)
     made_with = {**provenance_from(compression), **settings}
-    table, of_parts = judged.claims(
+    table, of_parts = verdicts.claims(
         measured,
-        storage.read_rows(information, "estimator", rules["estimator"], OF_INFORMATION),
-        storage.read_table(layers, OF_LAYERS),
-        judged.Rules(**rules),
+        storage.read_rows(information, "estimator", rules["estimator"], verdicts.OF_INFORMATION),
+        storage.read_table(layers, verdicts.OF_LAYERS),
+        Rules(**rules),
         settings_of_runs(made_with, compression),
         confidence=confidence,
         number=resamples,

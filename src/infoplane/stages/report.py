@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from infoplane.claims import claims_page
+from infoplane.claims.page import claims_page
 from infoplane.files import storage
 from infoplane.report import front_page
 
