@@ -13,7 +13,7 @@ from docutils.core import publish_parts
 from PIL import Image
 
 from infoplane import configuration
-from infoplane.claims import claims_page
+from infoplane.claims.page import claims_page
 from infoplane.errors import InfoplaneError
 from infoplane.figures import FIGURES
 from infoplane.files import storage

@@ -195,7 +195,7 @@ def test_slabs_are_the_whole(study, monkeypatch, at_once):
 
 
 def test_a_seed_that_diverges_in_the_middle(diverging, twins):
-    from infoplane.statistics import compression
+    from infoplane.statistics.tables.compression import compression
 
     with h5py.File(diverging.dump) as dump, h5py.File(diverging.weights) as weights:
         epochs, since = dump["epochs"][:], dump["diverged_epoch"][:]

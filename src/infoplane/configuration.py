@@ -21,6 +21,7 @@ from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
 from infoplane import activation_functions, datasets, estimators, figures
+from infoplane.claims import CLAIMS
 from infoplane.errors import InfoplaneError
 from infoplane.settings import (
     ADAPTIVE_METHODS,
@@ -52,7 +53,7 @@ class Study:
     resamples: int
     resampling_seed: int
     interval_width: float
-    claims: Mapping[str, Any]
+    claims: Mapping[str, Any] | None  # None is a study without claims
     sensitivity: Sensitivity
     figures: tuple[str, ...]
 
@@ -161,7 +162,7 @@ def _meant(text: str) -> Any:
 def _part(schema: Schema, root: Schema, key: str | None) -> Schema:
     """The schema of a key, or with None that of a list's entries; empty, which takes all, where there is none."""
     schema = _resolved(schema, root)
-    for alternative in schema.get("anyOf", schema.get("oneOf", [schema])):
+    for alternative in [schema, *schema.get("anyOf", schema.get("oneOf", []))]:
         names = _resolved(alternative, root)
         properties = names.get("properties", {})
         part = names.get("items") if key is None else properties.get(key, names.get("additionalProperties"))
@@ -193,7 +194,7 @@ def resolved(config: Mapping[str, Any], schema_path: Path) -> str:
     study = _expand(checked)
     runs = {name: _differences(run, checked["defaults"]) for name, run in checked["runs"].items()}
     estimators = {name: {"method": entry.method, **entry.settings} for name, entry in study.estimators.items()}
-    claims = {**checked["claims"], "estimator": study.claims["estimator"]}
+    claims = {**checked["claims"], "estimator": study.claims["estimator"]} if study.claims else checked["claims"]
     complete = {**checked, "runs": runs, "estimators": estimators, "claims": claims}
     ordered = {key: complete[key] for key in schema["properties"] if key not in _HOW_IT_IS_RUN}
     return yaml.safe_dump(ordered, sort_keys=False, allow_unicode=True, width=100)
@@ -215,6 +216,8 @@ def _check(config: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
     checked: dict[str, Any] = _complete(_validated(config, schema, ""), schema, schema)
     # Overrides are partial, so they take their defaults from the section `defaults` instead of the schema.
     checked["runs"] = {name: _merged(checked["defaults"], run) for name, run in checked["runs"].items()}
+    if checked["claims"] == "none":
+        checked["sensitivity"]["enabled"] = False
     return checked
 
 
@@ -334,8 +337,23 @@ def _estimator(values: Mapping[str, Any], where: str) -> EstimatorSettings:
     return EstimatorSettings(name, settings)
 
 
-def _claims(values: Mapping[str, Any], measure: str, of_study: Mapping[str, EstimatorSettings]) -> Mapping[str, Any]:
+def _claims(
+    values: Mapping[str, Any] | str, measure: str, of_study: Mapping[str, EstimatorSettings]
+) -> Mapping[str, Any] | None:
     """The rules of the verdicts, with the primary measure, and the estimator and its fixed counterpart by name."""
+    if isinstance(values, str):
+        return None
+    hypotheses = list(CLAIMS) if values["hypotheses"] == "all" else values["hypotheses"]
+    functions = activation_functions.ACTIVATION_FUNCTIONS
+    for where, names, known in (
+        ("hypotheses has", hypotheses, CLAIMS),
+        ("most_compressing is", [values["most_compressing"]], functions),
+        ("different has", values["different"], functions),
+        ("without_phases is", [values["without_phases"]], functions),
+    ):
+        for name in names:
+            if name not in known:
+                raise InfoplaneError(f"claims.{where} {_shown(name)}; {_allowed(name, known)}")
     estimator = values["estimator"]
     if estimator is None:
         adaptive = [name for name, settings in of_study.items() if settings.method == "ebab"]
@@ -345,7 +363,8 @@ def _claims(values: Mapping[str, Any], measure: str, of_study: Mapping[str, Esti
     numbers = {name: float(value) for name, value in values.items() if isinstance(value, int | float)}
     negligible = {name: float(value) for name, value in values["negligible"].items()}
     fixed = _fixed_counterpart(of_study[estimator], of_study)
-    return {**values, **numbers, "negligible": negligible, "estimator": estimator, "fixed": fixed, "measure": measure}
+    chosen = {"hypotheses": hypotheses, "estimator": estimator, "fixed": fixed, "measure": measure}
+    return {**values, **numbers, "negligible": negligible, **chosen}
 
 
 def _fixed_counterpart(own: EstimatorSettings, known: Mapping[str, EstimatorSettings]) -> str | None:

@@ -10,19 +10,17 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from infoplane.claims.parts import Rules
+from infoplane.claims.verdicts import claims
 from infoplane.cli import main
 from infoplane.files import storage
-from infoplane.statistics import (
-    Rules,
-    claims,
-    compression,
-    compression_summary,
-    correlation,
-    effects,
-    phases,
-    seeds_needed,
-    variance_components,
-)
+from infoplane.statistics.tables.compression import compression
+from infoplane.statistics.tables.compression_summary import compression_summary
+from infoplane.statistics.tables.correlation import correlation
+from infoplane.statistics.tables.effects import effects
+from infoplane.statistics.tables.phases import phases
+from infoplane.statistics.tables.seeds_needed import seeds_needed
+from infoplane.statistics.tables.variance_components import variance_components
 
 
 @pytest.fixture(scope="module")
