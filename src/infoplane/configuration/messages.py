@@ -30,8 +30,8 @@ def sentence(error: ValidationError, root: Schema, where: str) -> str:
     if error.validator == "additionalProperties":
         keys = resolved(broken, root)["properties"]
         unknown = next(name for name in found if name not in keys)
-        # A key with a line break or the like is shown as text, so that the message stays one line.
-        name = str(unknown) if str(unknown).isprintable() else shown(str(unknown))
+        # A key that is empty or has a line break or the like is shown as text, so that the message stays one line.
+        name = str(unknown) if unknown != "" and str(unknown).isprintable() else shown(str(unknown))
         full = f"{key}.{name}" if key else name
         return f"{full} is not a key; {allowed(str(unknown), keys)}"
     if error.validator == "required":
