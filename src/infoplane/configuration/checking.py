@@ -56,9 +56,9 @@ Validator = validators.extend(  # type: ignore[no-untyped-call]
 
 def validated(values: Any, schema: Schema, where: str) -> Any:
     """The values as they are. Raises InfoplaneError, in one sentence, for the first mistake in them."""
-    errors = sorted(Validator(schema).iter_errors(values), key=lambda error: [str(p) for p in error.path])
+    errors = list(Validator(schema).iter_errors(values))
     if errors:
-        raise InfoplaneError(sentence(errors[0], schema, where))
+        raise InfoplaneError(sentence(errors, schema, where))
     return values
 
 

@@ -21,12 +21,20 @@ def resolved(schema: Schema, root: Schema) -> Schema:
     return {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
 
 
-def sentence(error: ValidationError, root: Schema, where: str) -> str:
-    """One sentence: the key, what was found, what is allowed."""
+def sentence(errors: Iterable[ValidationError], root: Schema, where: str) -> str:
+    """One sentence for the first mistake: the key, what was found, what is allowed."""
+    # Of a section, a key that is misspelled comes before the same key that is missing.
+    error = min(errors, key=lambda error: ([str(part) for part in error.path], error.validator == "required"))
     key = ".".join([part for part in [where] if part] + [str(part) for part in error.absolute_path])
     found: Any = error.instance
     broken: Any = error.schema
     limit: Any = error.validator_value
+    if error.validator == "anyOf" and isinstance(found, Mapping):
+        # Where only one of the alternatives is a section, that is the one that is meant.
+        sections = [place for place, part in enumerate(limit) if resolved(part, root).get("type") == "object"]
+        if len(sections) == 1:
+            inner = [each for each in error.context or [] if each.schema_path[0] == sections[0]]
+            return sentence(inner, root, where)
     if error.validator == "additionalProperties":
         keys = resolved(broken, root)["properties"]
         unknown = next(name for name in found if name not in keys)

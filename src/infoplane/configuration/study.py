@@ -11,7 +11,7 @@ from functools import cache
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
 from infoplane import figures
 from infoplane.configuration.checking import completed, validated
@@ -189,12 +189,8 @@ def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
 
 
 def _expanded(checked: Mapping[str, Any]) -> Study:
-    try:
-        keys = StudyKeys.model_validate(checked)
-    except ValidationError as error:  # such as for a text that is no Unicode
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise InfoplaneError(f"{where} is {shown(first['input'])}; {first['msg']}") from None
+    # What the schema takes, the types take, which follow from the same fields.
+    keys = StudyKeys.model_validate(checked)
     runs, recorded = {}, {}
     for name, run in keys.runs.items():
         if run.is_recorded:
