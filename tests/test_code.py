@@ -78,7 +78,7 @@ def edit(source: Path, module: str, pattern: str, replacement: str) -> None:
         ("figures/information_plane.py", r"^TITLE = .*?$", 'TITLE = "Plane"', set()),
         ("files/storage.py", r"^FORMAT = \d+", "FORMAT = 99", {"train", "activations", "ebab", "kde"}),
         ("__init__.py", r"__version__ = .*?$", '__version__ = "9.9"', set()),
-        ("configuration.py", r"^def read_yaml", "def read_yaml2", set()),
+        ("configuration/reading.py", r"^def read_yaml", "def read_yaml2", set()),
         ("cli.py", r"\Z", "\nx = 1\n", set()),
     ],
 )  # fmt: skip

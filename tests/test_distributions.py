@@ -28,7 +28,7 @@ def settings():
         "runs": {"relu": {"activation": "relu"}},
         "estimators": {"ebab": {"method": "ebab"}},
     }
-    return configuration.load(config, ROOT / "workflow/schemas/config.schema.yaml").runs["relu"]
+    return configuration.load(config).runs["relu"]
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ slow = pytest.mark.slow
 
 def _study(path: str) -> configuration.Study:
     config = yaml.safe_load((ROOT / path).read_text())
-    return configuration.load(config, ROOT / "workflow/schemas/config.schema.yaml")
+    return configuration.load(config)
 
 
 DEFAULT, PAPER = _study("config.yaml"), _study("workflow/presets/paper.yaml")

@@ -39,7 +39,7 @@ def config() -> dict:
 
 @pytest.fixture(scope="module")
 def study(config):
-    return configuration.load(config, ROOT / "workflow/schemas/config.schema.yaml")
+    return configuration.load(config)
 
 
 def test_there_is_nothing_left_to_do(smoke):

@@ -8,7 +8,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 SOURCE = Path(workflow.basedir) / "src"
-SCHEMA = Path(workflow.basedir) / "workflow/schemas/config.schema.yaml"
 sys.path.insert(0, str(SOURCE))
 
 from infoplane.workflow import blocks, environment, housekeeping
@@ -29,10 +28,8 @@ try:
         for path in map(Path, workflow.configfiles):
             configuration.refuse_repeated_keys(path)
     # The rules below and the report see the configuration as it is meant, too.
-    config = configuration.with_texts_read(
-        config, workflow.config_settings.config, SCHEMA
-    )
-    study = configuration.load(config, SCHEMA, source=CONFIGURED_IN)
+    config = configuration.with_texts_read(config, workflow.config_settings.config)
+    study = configuration.load(config, source=CONFIGURED_IN)
 except InfoplaneError as error:
     sys.exit(f"infoplane: {error}")
 

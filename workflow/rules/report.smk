@@ -18,7 +18,7 @@ rule configuration:
     log:
         f"{LOG}/configuration.log",
     params:
-        text=lambda _: configuration.resolved(config, SCHEMA),
+        text=lambda _: configuration.resolved(config),
     run:
         Path(output[0]).write_text(params.text, encoding="utf-8")
         housekeeping.say(f"wrote {output[0]}", log)
