@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from infoplane import stages
+from infoplane.claims import CLAIMS
+from infoplane.statistics import TABLES
 from infoplane.workflow.code import digest
 
 SOURCE = Path(__file__).parents[1] / "src"
@@ -19,13 +21,13 @@ STAGES = {
     "kde": ("information", ["estimators.methods.kde:METHOD"], []),
     "tables": ("collect", [], []),
     "figure": ("figure", ["figures.learning_curves:draw"], []),
+    **{name: ("table", [f"statistics.tables.{name}:{name}"], []) for name in TABLES},
     **{
-        name: (name, [], [])
-        for name in (
-            *("compression", "compression-summary", "correlation", "effects", "variance-components", "seeds-needed"),
-            *("phases", "claims", "sensitivity", "overview"),
-        )
+        name: (name, [f"{claim.module}:{part}" for claim in CLAIMS.values() for part in ("parts", "STATEMENT")], [])
+        for name in ("claims", "sensitivity")
     },
+    "overview": ("overview", [], []),
+    "claims-page": ("claims-page", [], []),
 }
 NUMBERS = {"train", "activations", "ebab", "kde"}
 
@@ -176,7 +178,7 @@ def test_the_label_of_an_activation_function_is_for_pictures(source, before):
 def test_the_name_of_a_local_variable_changes_nothing(source, before):
     path = source / "infoplane/stages/train.py"
     path.write_text(re.sub(r"\btraining_part\b", "first_part", path.read_text()))
-    path = source / "infoplane/statistics/compression.py"
+    path = source / "infoplane/statistics/tables/compression.py"
     text, count = re.subn(r"\bends\b|\bmaxima\b|\bhighest\b|\bframe\b|\btable\b", r"renamed_\g<0>", path.read_text())
     assert count
     path.write_text(text)

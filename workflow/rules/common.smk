@@ -263,6 +263,18 @@ def in_report(name, path=None):
     )
 
 
+def made(wildcards):
+    """What the table's module says about itself."""
+    return statistics.TABLES[wildcards.table]
+
+
+def tables_of_statistics(local):
+    """The tables that are made where Snakemake runs, or the others, as a pattern."""
+    return "|".join(
+        name for name, made in statistics.TABLES.items() if made.local == local
+    )
+
+
 def statistics_settings(*names):
     """These settings of the statistics, as text."""
     return json.dumps({name: getattr(study, name) for name in names})

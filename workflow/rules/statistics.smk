@@ -1,18 +1,4 @@
 # The tables of statistics, each made as its module in src/infoplane/statistics/tables declares.
-
-
-def made(wildcards):
-    """What the table's module says about itself."""
-    return statistics.TABLES[wildcards.table]
-
-
-def tables_of_statistics(local):
-    """The tables that are made where Snakemake runs, or the others, as a pattern."""
-    return "|".join(
-        name for name, made in statistics.TABLES.items() if made.local == local
-    )
-
-
 localrules:
     small_statistics,
 
