@@ -28,7 +28,7 @@ DETAILS = ["n_layers", "method", "assumption", "h_x", "h_y"]
 # Of each function: how it is called, and the columns without which it cannot work.
 FUNCTIONS = {
     "compression": ("information", [*OF_COMPRESSION[:5], *DETAILS, "epoch", "i_tx", "i_ty", "varying_units"]),
-    "compression_summary": ("compression", [*OF_COMPRESSION, *DETAILS]),
+    "compression_summary": ("compression", ["run", *OF_COMPRESSION[2:], *DETAILS]),
     "correlation": (
         "compression",
         [*OF_COMPRESSION, *DETAILS, "dataset", "test_accuracy", "test_loss", "accuracy_gap", "train_accuracy"],
