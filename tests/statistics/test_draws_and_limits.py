@@ -395,3 +395,13 @@ def test_a_seed_without_one_of_its_layers_is_refused(measured, of_runs):
     mixed = (rows["seed"] == 1) & (rows["layer"] == 3) | (rows["seed"] == 2) & (rows["layer"] > 1)
     with pytest.raises(InfoplaneError, match="lacks a layer"):
         Series(rows[~mixed], of_runs)
+
+
+def test_a_partial_correlation_takes_one_seed_more_than_a_correlation(measured):
+    for seeds, ok in ((3, False), (4, True)):
+        kept = measured[(measured["run"] == "tanh") & (measured["seed"] < seeds) & (measured["layer"] == 3)]
+        row = correlation(kept, measures=("drop",), generalisations=("test_accuracy",), number=50).iloc[0]
+        assert row["status"] == "ok"
+        reason = "not estimable: 3 seeds are too few for a partial correlation"
+        assert row["partial_status"] == ("ok" if ok else reason)
+        assert np.isfinite(row["partial_r"]) == ok
