@@ -296,27 +296,82 @@ def test_phases(results, information):
         assert mean.loc[row["epoch_of_maximum"]] == pytest.approx(mean.max(), abs=1e-9), row
 
 
-def test_the_parts_of_claims_that_are_means_over_seeds(results, by_seed):
+def test_the_parts_of_claims(results, by_seed, information):
+    """All but those that need more seeds or other runs than the smoke study has, which say so."""
     parts = table(results, "claim_parts").set_index("part")
     assert set(table(results, "claims")["estimator"]) == {"ebab"}
-    hidden = by_seed[(by_seed["estimator"] == "ebab") & (by_seed["layer"] < 6)]
-    shares = hidden.groupby(["run", "layer"])["at_ceiling"].mean().unstack("run")  # noqa: PD010
+    of_ebab, of_fixed = (by_seed[by_seed["estimator"] == name] for name in ("ebab", "fixed"))
 
-    def scores(*runs: str) -> list[pd.Series]:
-        layers = shares.index[(shares[list(runs)] <= 0.5).all(axis=1)]
-        kept = hidden[hidden["layer"].isin(layers)]
-        return [kept[kept["run"] == run].groupby("seed")["drop"].mean() for run in runs]
+    def below(*runs: str, rows: pd.DataFrame = of_ebab, last: int = 5) -> list[int]:
+        """The layers that at least half of the seeds of each run have below the ceiling."""
+        shares = rows[rows["run"].isin(runs)].groupby(["layer", "run"])["at_ceiling"].mean().unstack()  # noqa: PD010
+        return [layer for layer in shares.index[(shares <= 0.5).all(axis=1)] if layer <= last]
+
+    def mean(run: str, layers: list[int], column: str = "drop", rows: pd.DataFrame = of_ebab) -> pd.Series:
+        kept = rows[(rows["run"] == run) & rows["layer"].isin(layers)]
+        return kept.groupby("seed")[column].mean()
+
+    both = below("tanh", "relu")
+    tanh, relu = mean("tanh", both), mean("relu", both)
+    of_pair = below("relu", "relu_l2")
+    clustered = below("relu", "relu_l2", last=6)
+    spread, gap = {}, {}
+    for run in ("relu", "relu_l2"):
+        rows = of_ebab[of_ebab["run"] == run]
+        spread[run] = rows[rows["layer"].isin(clustered)].groupby("seed")["i_tx_end"].agg(np.std, ddof=1)
+        gap[run] = rows.groupby("seed")["accuracy_gap"].first()
+    # Both estimators side by side, and which layer has the largest activity of all recorded epochs.
+    largest = table(results, "layers").groupby(["run", "seed", "layer"])["activity_maximum"].max().loc["relu"]
+    owner = {seed: of_seed.droplevel("seed").idxmax() for seed, of_seed in largest.groupby("seed")}
+    columns = ["drop", "i_tx_maximum", "at_ceiling"]
+    adaptive, fixed = (
+        rows[rows["run"] == "relu"].set_index(["seed", "layer"])[columns].astype(float) for rows in (of_ebab, of_fixed)
+    )
+    finer = adaptive["i_tx_maximum"] - fixed["i_tx_maximum"]
+    layer_of, seed_of = finer.index.get_level_values("layer"), finer.index.get_level_values("seed")
+    is_owner = np.array([owner[seed] == layer for seed, layer in zip(seed_of, layer_of, strict=True)])
+    ceilings = pd.concat([adaptive["at_ceiling"], fixed["at_ceiling"]], axis=1)
+    compressing = ceilings.max(axis=1).groupby("layer").mean() <= 0.5
+    resolving = ceilings.min(axis=1)[~is_owner].groupby("layer").mean() <= 0.5
+    others = finer[~is_owner & (layer_of < 6) & layer_of.map(resolving.reindex(range(1, 7), fill_value=False))]
+    others = others.groupby("seed").mean()
+    less = (adaptive["drop"] - fixed["drop"])[(layer_of < 6) & layer_of.map(compressing)].groupby("seed").mean()
 
     expected = {
-        "non-saturating functions compress": scores("relu")[0],
-        "tanh compresses most": np.subtract(*scores("tanh", "relu")),
-        "compression increases": np.subtract(*scores("relu_l2", "relu")),
+        "non-saturating functions compress": mean("relu", below("relu")),
+        "tanh compresses most": tanh - relu,
+        "compression increases": mean("relu_l2", of_pair) - mean("relu", of_pair),
+        "layers cluster": spread["relu"] - spread["relu_l2"],
+        "overfitting falls": gap["relu"] - gap["relu_l2"],
+        "compression is under-estimated": less,
+        "the other layers are under-resolved": others,
+        "the layer that owns the range is less so": others - finer[is_owner].droplevel("layer"),
     }
     for part, values in expected.items():
         row = parts.loc[part]
         test = stats.ttest_1samp(values, row["threshold"])
         interval = test.confidence_interval()
-        numbers = [values.mean(), interval.low, interval.high, test.pvalue]
-        assert row[["estimate", "lower", "upper", "p"]].tolist() == pytest.approx(numbers, abs=1e-9), part
-    gaps = by_seed[by_seed["layer"] == 1].drop_duplicates(["run", "seed"]).set_index(["run", "seed"])["accuracy_gap"]
-    assert parts.loc["overfitting falls", "estimate"] == pytest.approx((gaps["relu"] - gaps["relu_l2"]).mean())
+        numbers = [values.mean(), interval.low, interval.high, test.pvalue, 4]
+        assert row[["estimate", "lower", "upper", "p", "n"]].tolist() == pytest.approx(numbers, abs=1e-9), part
+
+    row = parts.loc["activation functions differ"]
+    f = stats.f_oneway(tanh, relu).statistic
+    shares = [max(0.0, (at - 1) / (at + 3)) for at in (f, f / stats.f.isf(0.025, 1, 6), f / stats.f.isf(0.975, 1, 6))]
+    assert row[["estimate", "lower", "upper"]].tolist() == pytest.approx(shares, abs=1e-9)
+    assert row["p"] == pytest.approx(stats.ttest_ind(tanh, relu, equal_var=False).pvalue, abs=1e-9)
+    variations = [
+        of_run.std(ddof=1) / abs(of_run.mean()) for of_run in (mean(run, below(run)) for run in ("tanh", "relu"))
+    ]
+    assert parts.loc["compression varies between initialisations", "estimate"] == pytest.approx(np.mean(variations))
+    rows = information[(information["run"] == "relu") & (information["estimator"] == "ebab")]
+    means = rows[rows["layer"].isin(below("relu"))].groupby(["layer", "epoch"])["i_tx"].mean().unstack()  # noqa: PD010
+    extent = ((means.max(axis=1) - means.min(axis=1)) / means.max(axis=1)).mean()
+    assert parts.loc["ReLU is flat on average", "estimate"] == pytest.approx(extent)
+    reasons = parts["reason"].dropna()
+    assert reasons.index.tolist() == [
+        "softplus and centered softplus differ",
+        "compression varies between initialisations",
+        "ReLU is flat on average",
+        "last layer",
+        "hidden layers",
+    ]
