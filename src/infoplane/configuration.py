@@ -23,7 +23,6 @@ from jsonschema.exceptions import ValidationError
 from infoplane import activation_functions, datasets, estimators, figures
 from infoplane.errors import InfoplaneError
 from infoplane.settings import (
-    ADAPTIVE_METHODS,
     EstimatorSettings,
     Initialisation,
     RecordedEpochs,
@@ -338,7 +337,7 @@ def _claims(values: Mapping[str, Any], measure: str, of_study: Mapping[str, Esti
     """The rules of the verdicts, with the primary measure, and the estimator and its fixed counterpart by name."""
     estimator = values["estimator"]
     if estimator is None:
-        adaptive = [name for name, settings in of_study.items() if settings.method == "ebab"]
+        adaptive = [name for name, settings in of_study.items() if estimators.METHODS[settings.method].preferred]
         estimator = [*adaptive, *of_study][0]
     elif estimator not in of_study:
         raise InfoplaneError(f"claims.estimator is {_shown(estimator)}; {_allowed(estimator, of_study)}")
@@ -350,11 +349,11 @@ def _claims(values: Mapping[str, Any], measure: str, of_study: Mapping[str, Esti
 
 def _fixed_counterpart(own: EstimatorSettings, known: Mapping[str, EstimatorSettings]) -> str | None:
     """For an adaptive estimator, the one with a single range of bins for all layers and as many bins, if it has any."""
-    if own.method not in ADAPTIVE_METHODS:
+    if not estimators.METHODS[own.method].adapts:
         return None
     for name, other in known.items():
-        one_range = other.settings.get("range") in ("activation_function", "network_maximum")
-        if one_range and own.settings.get("bins", other.settings["bins"]) == other.settings["bins"]:
+        one_range, bins = estimators.METHODS[other.method].one_range, other.settings.get("bins")
+        if one_range and one_range(other.settings) and own.settings.get("bins", bins) == bins:
             return name
     return None
 

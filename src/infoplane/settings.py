@@ -175,10 +175,6 @@ class EstimatorSettings:
         return cls(**json.loads(text))
 
 
-# Methods whose bins or noise follow the activity of each layer; C6 compares them with one range for all layers.
-ADAPTIVE_METHODS = ("ebab", "adaptive_kde")
-
-
 @dataclass(frozen=True, slots=True)
 class Variant:
     """An estimator of the study with one of its settings changed."""

@@ -51,7 +51,7 @@ rule overview:
             lambda *_: need.drawing(study, ["training", "compression_summary"])
         ),
     params:
-        code=code("overview"),
+        code=code("overview", None, *looks()),
         page=templates("claims"),
         study=study.name,
     shell:

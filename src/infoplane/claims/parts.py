@@ -15,7 +15,7 @@ import pandas as pd
 import scipy
 from numpy.typing import NDArray
 
-from infoplane.settings import ADAPTIVE_METHODS
+from infoplane.estimators import METHODS
 from infoplane.statistics.comparability import baseline_of
 from infoplane.statistics.compression import RESOLUTION
 from infoplane.statistics.effects import t_interval
@@ -462,10 +462,10 @@ def _c6(evidence: Evidence) -> list[Part]:
         _above(0),
     )
     parts = [measured, others, owner]
-    if series.method not in ADAPTIVE_METHODS:
+    if not METHODS[series.method].adapts:
         return [_missing(part, f"{rules.estimator} is not adaptive") for part in parts]
     if fixed is None:
-        reason = "the study has no fixed_binning with one range for all layers and as many bins"
+        reason = "the study has no binning with one range for all layers and as many bins"
         return [_missing(part, reason) for part in parts]
     runs = [run for run in series.family if not series.saturating(run)]
     compared = {run: _against_fixed(series.of_run[run], fixed.of_run[run], rules.measure) for run in runs}
