@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from infoplane import configuration, datasets
+from infoplane.estimators import METHODS
 from infoplane.figures import FIGURES
 from infoplane.settings import RecordedEpochs
 from infoplane.workflow import resources
@@ -106,7 +107,7 @@ def _need(job: str) -> resources.Need:
             needs = [resources.activations(settings, seeds) for settings in runs]
         case "information":
             chosen = DEFAULT.estimators[name]
-            device = "cpu" if chosen.method in resources.ON_CPU else DEFAULT.device
+            device = DEFAULT.device if METHODS[chosen.method].uses_gpu else "cpu"
             needs = [resources.information(settings, seeds, chosen, device) for settings in runs]
         case "distributions":
             needs = [resources.distributions(settings) for settings in runs]

@@ -170,7 +170,7 @@ def test_a_saturated_softmax_layer_has_no_subnormal_squares(size, units):
         assert_twins_agree(activity, labels, **noise)
     samples = check_samples(activity, labels, None)
     for deviation in (1e-3**0.5, 0.03 * size, size, 1e6):
-        [(points, factor)] = pairwise._scaled(samples, lambda _, deviation=deviation: deviation)
+        [(points, [factor])] = pairwise._scaled(samples, [lambda _, deviation=deviation: deviation])
         differences = np.float64(points[:, None] - points)
         squares = differences**2
         assert (factor * squares[squares > 0]).min(initial=1) > 4 * np.finfo(np.float32).tiny, deviation

@@ -306,7 +306,7 @@ def test_c6_all_layers_but_the_owner_against_the_fixed_range(study, rules, of_ru
     _, parts = verdicts(measured, (*study[:2], layers), rules, of_runs)
     assert parts.loc["C6", "layers"].tolist() == ["2 3 4 5", "2 3 4", "2 3 4"]
     table, _ = verdicts(measured, study, dataclasses.replace(rules, fixed=None), of_runs)
-    reason = "not estimable: the study has no fixed_binning with one range for all layers and as many bins"
+    reason = "not estimable: the study has no binning with one range for all layers and as many bins"
     assert table.loc["C6", "reason"] == reason
     table, _ = verdicts(measured, study, dataclasses.replace(rules, estimator="kde"), of_runs)
     assert table.loc["C6", "reason"] == "not estimable: kde is not adaptive"

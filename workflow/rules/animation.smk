@@ -25,7 +25,7 @@ rule animation:
     resources:
         **memory_and_time(lambda *_: need.drawing(study, ["information", "training"])),
     params:
-        code=code("animation"),
+        code=code("animation", None, *looks()),
         estimator=lambda wildcards: ANIMATIONS[wildcards.animation][0],
         run=lambda wildcards: [
             f"--run={run}" for run in ANIMATIONS[wildcards.animation][1:] if run

@@ -142,8 +142,8 @@ def seeds_of(wildcards):
 
 def device_of(wildcards):
     """Where information is estimated: methods that use no GPU do not wait for one."""
-    on_cpu = ESTIMATORS[wildcards.estimator].method in need.ON_CPU
-    return "cpu" if on_cpu else study.device
+    uses_gpu = METHODS[ESTIMATORS[wildcards.estimator].method].uses_gpu
+    return study.device if uses_gpu else "cpu"
 
 
 def run_settings(wildcards):
@@ -180,6 +180,12 @@ def estimator_module(name):
     return METHODS[ESTIMATORS[name].method].estimate.__module__.removeprefix(
         "infoplane."
     )
+
+
+def looks():
+    """The looks of the study's methods, within the package: those who draw find them by name."""
+    modules = {estimator_module(name) for name in ESTIMATORS}
+    return [f"{module}:LOOK" for module in sorted(modules)]
 
 
 def first_binning_estimators():

@@ -19,7 +19,7 @@ rule explorer:
     resources:
         **memory_and_time(lambda *_: need.drawing(study, ["information", "training"])),
     params:
-        code=code("explorer"),
+        code=code("explorer", None, *looks()),
         page=templates("explorer"),
         study=study.name,
     shell:

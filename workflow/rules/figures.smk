@@ -24,7 +24,7 @@ rule figure:
         ),
     params:
         code=lambda wildcards: code(
-            "figure", None, f"figures.{figure_of(wildcards).name}:draw"
+            "figure", None, f"figures.{figure_of(wildcards).name}:draw", *looks()
         ),
         options=figure_options,
         declared=lambda wildcards: [

@@ -44,7 +44,7 @@ rule overview:
             lambda *_: need.drawing(study, ["training", "compression_summary"])
         ),
     params:
-        code=code("overview"),
+        code=code("overview", None, *looks()),
         study=study.name,
         claims=(
             f"--claims {table('claims')} --parts {table('claim_parts')}"

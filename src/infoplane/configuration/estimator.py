@@ -14,7 +14,7 @@ from infoplane.configuration.checking import completed, is_valid, validated
 from infoplane.configuration.keys import Section
 from infoplane.configuration.messages import Schema, allowed, listed, shown, wanted
 from infoplane.errors import InfoplaneError
-from infoplane.settings import ADAPTIVE_METHODS, EstimatorSettings, Scan, Variant
+from infoplane.settings import EstimatorSettings, Scan, Variant
 
 
 class EstimatorKeys(Section):
@@ -90,11 +90,11 @@ def estimator_settings(keys: EstimatorKeys, given: Mapping[str, Any], where: str
 
 def fixed_counterpart(own: EstimatorSettings, known: Mapping[str, EstimatorSettings]) -> str | None:
     """For an adaptive estimator, the one with a single range of bins for all layers and as many bins, if it has any."""
-    if own.method not in ADAPTIVE_METHODS:
+    if not estimators.METHODS[own.method].adapts:
         return None
     for name, other in known.items():
-        one_range = other.settings.get("range") in ("activation_function", "network_maximum")
-        if one_range and own.settings.get("bins", other.settings["bins"]) == other.settings["bins"]:
+        one_range, bins = estimators.METHODS[other.method].one_range, other.settings.get("bins")
+        if one_range and one_range(other.settings) and own.settings.get("bins", bins) == bins:
             return name
     return None
 

@@ -22,6 +22,7 @@ from infoplane.configuration.messages import allowed, listed, shown
 from infoplane.configuration.run import NamedRunKeys, RunKeys, recorded_settings, run_settings
 from infoplane.configuration.sections import ClaimsKeys, Part, SensitivityKeys, StatisticsKeys
 from infoplane.errors import InfoplaneError
+from infoplane.estimators import METHODS
 from infoplane.settings import EstimatorSettings, RecordedSettings, RunSettings, Scan, Sensitivity
 
 
@@ -259,7 +260,7 @@ def _claims(
                 raise InfoplaneError(f"claims.{where} {shown(name)}; {allowed(name, known)}")
     estimator = keys.estimator
     if estimator is None:
-        adaptive = [name for name, settings in of_study.items() if settings.method == "ebab"]
+        adaptive = [name for name, settings in of_study.items() if METHODS[settings.method].preferred]
         estimator = [*adaptive, *of_study][0]
     elif estimator not in of_study:
         raise InfoplaneError(f"claims.estimator is {shown(estimator)}; {allowed(estimator, of_study)}")

@@ -52,7 +52,8 @@ def binned_estimates(
         for at, bins in enumerate(bins_of(item)):
             result[at, :, number] = counted[at].values(*joint_states(item, bins))
     return [
-        _binned_estimate(rows.reshape(-1, *samples.leading), each) for rows, each in zip(result, settings, strict=True)
+        _binned_estimate(rows.reshape(len(rows), *samples.leading), each)
+        for rows, each in zip(result, settings, strict=True)
     ]
 
 

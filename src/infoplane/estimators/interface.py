@@ -148,11 +148,12 @@ class Method:
     `inputs`, (samples, features). `bins`, of the methods that sort activity into bins, takes the layer and the
     settings and returns what makes the bins of a (samples, units) array.
 
-    `look` and `cost` are for figures and for planning. `bounds` are those of its estimates. `uses_gpu`: it may compute
-    on a GPU. `adapts`: its bins or noise follow the activity of each layer. `one_range`, of the methods that can have
-    one range of bins for all layers of a network, says whether they have with these settings. `preferred`: a study
-    shows it, and tests its claims with it, first where nothing else is said. `lacks` gives, for "i_tx" or "i_ty", the
-    reason why the method never has it. `diagnostics` gives the meaning and unit of each further column.
+    `look`, which is LOOK of the method's file, and `cost` are for figures and for planning. `bounds` are those of its
+    estimates. `uses_gpu`: it may compute on a GPU. `adapts`: its bins or noise follow the activity of each layer.
+    `one_range`, of the methods that can have one range of bins for all layers of a network, says whether they have
+    with these settings. `preferred`: a study shows it, and tests its claims with it, first where nothing else is said.
+    `lacks` gives, for "i_tx" or "i_ty", the reason why the method never has it. `diagnostics` gives the meaning and
+    unit of each further column.
     """
 
     name: str

@@ -18,6 +18,7 @@ from matplotlib.path import Path as Outline
 from numpy.typing import NDArray
 
 from infoplane.errors import InfoplaneError
+from infoplane.estimators import METHODS
 from infoplane.figures.parts import selection
 from infoplane.presentation import style
 from infoplane.statistics.dead import dead_networks
@@ -93,9 +94,13 @@ def contents(information: Iterable[pd.DataFrame], training: pd.DataFrame) -> dic
     return {
         "runs": runs,
         "series": ordered,
-        "first": next((entry["key"] for entry in ordered if entry["method"] == "ebab"), ordered[0]["key"]),
+        "first": next((entry["key"] for entry in ordered if _is_preferred(entry["method"])), ordered[0]["key"]),
         "parts": [{"key": key, "label": look.label} for key, look in PARTS.items()],
     }
+
+
+def _is_preferred(method: str) -> bool:
+    return method in METHODS and METHODS[method].preferred
 
 
 def _series(row: Mapping[Any, Any]) -> dict[str, Any]:

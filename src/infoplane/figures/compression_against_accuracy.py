@@ -41,7 +41,7 @@ _LEAST_WIDTH = 0.1
 
 
 def draw(
-    tables: Mapping[str, pd.DataFrame], *, estimator: str = "ebab", confidence: float = 0.95, measure: str = "drop"
+    tables: Mapping[str, pd.DataFrame], *, estimator: str, confidence: float = 0.95, measure: str = "drop"
 ) -> Figure:
     """One panel per layer with the values, then one with the values centred within their run."""
     table = selection.of_estimator(tables["compression"], estimator)

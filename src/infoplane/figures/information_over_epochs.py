@@ -28,7 +28,7 @@ PER_ESTIMATOR = True
 SETTINGS = ("confidence",)
 
 
-def draw(tables: Mapping[str, pd.DataFrame], *, estimator: str = "ebab", confidence: float = 0.95) -> Figure:
+def draw(tables: Mapping[str, pd.DataFrame], *, estimator: str, confidence: float = 0.95) -> Figure:
     """I(T;X) of every run, then I(T;Y); with several bounds every run is a row, with a panel for each."""
     training = tables["training"]
     table = selection.of_estimator(tables["information"], estimator)

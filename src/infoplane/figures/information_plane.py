@@ -25,7 +25,7 @@ the number of seeds.
 PER_ESTIMATOR = True
 
 
-def draw(tables: Mapping[str, pd.DataFrame], *, estimator: str = "ebab") -> Figure:
+def draw(tables: Mapping[str, pd.DataFrame], *, estimator: str) -> Figure:
     """One panel per run, one block of panels per bound of the estimator."""
     training = tables["training"]
     table = selection.of_estimator(tables["information"], estimator)

@@ -37,7 +37,7 @@ SETTINGS = ("confidence", "measure")
 
 
 def draw(
-    tables: Mapping[str, pd.DataFrame], *, estimator: str = "ebab", confidence: float = 0.95, measure: str = "drop"
+    tables: Mapping[str, pd.DataFrame], *, estimator: str, confidence: float = 0.95, measure: str = "drop"
 ) -> Figure:
     """Three panels per activation function with several penalties, for each bound of the estimator."""
     table = selection.of_estimator(tables["compression"], estimator)

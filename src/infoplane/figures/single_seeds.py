@@ -31,7 +31,7 @@ PAPER = "Figure 5"
 CHOICES = ("least", "middle", "most")
 
 
-def draw(tables: Mapping[str, pd.DataFrame], *, estimator: str = "ebab", measure: str = "drop") -> Figure:
+def draw(tables: Mapping[str, pd.DataFrame], *, estimator: str, measure: str = "drop") -> Figure:
     """Three panels per run, one run in a row of the page."""
     information = selection.of_estimator(tables["information"], estimator)
     compression = selection.of_estimator(tables["compression"], estimator)

@@ -46,7 +46,7 @@ _SETTINGS = {
 
 
 def draw(
-    tables: Mapping[str, pd.DataFrame], *, estimator: str = "ebab", confidence: float = 0.95, measure: str = "drop"
+    tables: Mapping[str, pd.DataFrame], *, estimator: str, confidence: float = 0.95, measure: str = "drop"
 ) -> Figure:
     """For each bound of the estimator, a panel per comparable group of runs and one of the seeds that are needed."""
     compression = selection.of_estimator(tables["compression"], estimator)

@@ -2,7 +2,8 @@
 
 Colours are apart for colour-blind readers; what colour says is also said by a marker, a line style, a label or a
 position, so that figures survive printing in grey. The labels of activation functions are those of
-`infoplane.activation_functions`; a function or method without a colour here gets a free one.
+`infoplane.activation_functions`, and the looks of methods those of their own files; a function without a colour here,
+or a method without one there, gets a free one.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 from numpy.typing import NDArray
 
 from infoplane.activation_functions import ACTIVATION_FUNCTIONS
+from infoplane.estimators import METHODS
 
 # Inches: one column and both columns of a paper.
 COLUMN_WIDTH = 3.5
@@ -71,14 +73,6 @@ _FREE_LOOKS = (("#7B5E3B", "o"), ("#B22222", "s"), ("#1B7837", "^"), ("#E377C2",
 
 # For further runs with the same activation function, such as those with a penalty.
 _FURTHER_MARKERS = ("P", "X", "*", "p", "d")
-
-# By method: what figures call it, colour, marker. Binning is brown and green, noise is purple and pink.
-_METHOD_LOOKS: Mapping[str, tuple[str, str, str]] = {
-    "fixed_binning": ("Fixed-range binning", "#8C510A", "s"),
-    "ebab": ("EBAB", "#01665E", "o"),
-    "kde": ("KDE", "#762A83", "D"),
-    "adaptive_kde": ("Adaptive KDE", "#DE6FA9", "^"),
-}
 
 TRAIN = Look("#0072B2", "o", _DASHED, "training part")
 TEST = Look("#D55E00", "s", _SOLID, "test part")
@@ -227,19 +221,25 @@ def layer_looks(n_layers: int) -> dict[int, Look]:
 
 def estimator_label(estimator: str, method: str) -> str:
     """What figures call an estimator: its method, and its own name where that adds something."""
-    label = _METHOD_LOOKS[method][0] if method in _METHOD_LOOKS else method
+    label = METHODS[method].look.label if method in METHODS else method
     plain = estimator in (method, method.removesuffix("_binning"))
     return label if plain else f"{label} ({estimator})"
 
 
 def estimator_looks(methods: Mapping[str, str]) -> dict[str, Look]:
     """A look for every estimator, given the method of each: as runs have theirs by activation function."""
-    free = _free(method for method in methods.values() if method not in _METHOD_LOOKS)
+    own = {
+        method: (METHODS[method].look.colour, METHODS[method].look.marker)
+        for method in methods.values()
+        if method in METHODS
+    }
+    known = {method: (colour, marker) for method, (colour, marker) in own.items() if colour and marker}
+    free = _free(method for method in methods.values() if method not in known)
     seen: dict[str, int] = {}
     result = {}
     for estimator, method in methods.items():
         rank = seen[method] = seen.get(method, -1) + 1
-        colour, marker = _METHOD_LOOKS[method][1:] if method in _METHOD_LOOKS else free[method]
+        colour, marker = known.get(method) or free[method]
         result[estimator] = _further(Look(colour, marker, _SOLID, estimator_label(estimator, method)), rank)
     return result
 

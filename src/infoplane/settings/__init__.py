@@ -5,12 +5,11 @@ Where the settings come from and how they are checked is in `configuration`. Thi
 imports numpy alone, since every job reads it.
 """
 
-from infoplane.settings.estimator import ADAPTIVE_METHODS, EstimatorSettings
+from infoplane.settings.estimator import EstimatorSettings
 from infoplane.settings.run import Block, Initialisation, RecordedEpochs, RecordedSettings, RunSettings, Split
 from infoplane.settings.variants import Scan, Sensitivity, Variant
 
 __all__ = [
-    "ADAPTIVE_METHODS",
     "Block",
     "EstimatorSettings",
     "Initialisation",

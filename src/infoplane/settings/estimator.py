@@ -7,9 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# Methods whose bins or noise follow the activity of each layer; C6 compares them with one range for all layers.
-ADAPTIVE_METHODS = ("ebab", "adaptive_kde")
-
 
 @dataclass(frozen=True, slots=True)
 class EstimatorSettings:

@@ -1,7 +1,8 @@
 """What of a statement may change a number.
 
 Left out are comments, docstrings, annotations (but those of a class, which may make its fields), the words of errors
-and of progress, the names of local variables, and from where something is imported. All else counts.
+and of progress, the look and the cost of an estimator, the names of local variables, and from where something is
+imported. All else counts.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from collections.abc import Collection
 # Called with words for people. The label of an activation function is such a word, where numbers are made.
 _TOLD_WORDS = ("InfoplaneError", "Progress")
 _LABEL = "label"
+# What an estimator's declaration says for figures and for planning; those who draw are given the looks by name.
+_DECLARATION = "Method"
+_NOT_OF_NUMBERS = ("look", "cost", "uses_gpu", "preferred")
 
 
 def plain(statement: ast.stmt, entries: Collection[str] = ()) -> ast.stmt:
@@ -88,6 +92,8 @@ class _Plain(ast.NodeTransformer):
         self.generic_visit(node)
         if isinstance(node.func, ast.Name) and node.func.id in _TOLD_WORDS:
             return ast.Call(node.func, [], [])
+        if isinstance(node.func, ast.Name) and node.func.id == _DECLARATION:
+            node.keywords = [keyword for keyword in node.keywords if keyword.arg not in _NOT_OF_NUMBERS]
         return node
 
 

@@ -21,15 +21,11 @@ from typing import TYPE_CHECKING
 
 from infoplane import datasets
 from infoplane.errors import InfoplaneError
+from infoplane.estimators import METHODS
 
 if TYPE_CHECKING:
     from infoplane.configuration import Study
     from infoplane.settings import EstimatorSettings, RunSettings
-
-# Methods that compute on the CPU whatever the device: their jobs need no GPU.
-ON_CPU = frozenset({"fixed_binning", "ebab"})
-# Values per layer and epoch; other methods give an upper and a lower bound.
-_BOUNDS = {"fixed_binning": 1, "ebab": 1}
 
 # On a cluster two processes of Snakemake stand beside each command, the one of the job and the one of its step, of
 # 180 MB each with what they share.
@@ -152,21 +148,15 @@ def activations(settings: RunSettings, seeds: int, *, threads: int = 1) -> Need:
 def information(settings: RunSettings, seeds: int, estimator: EstimatorSettings, device: str) -> Need:
     """Of the rule information, for a block of so many seeds; `device` is cpu if the estimator uses no GPU.
 
-    Times are those of the slowest layers seen. A method that is not of this package counts as the slowest of it.
+    The method's own file says what it costs; times are those of the slowest layers seen.
     """
     size = _sizes(settings)
     slab_mb = max(min(_SLAB_MB, size.recorded * size.widest_mb), size.widest_mb)
     rows = seeds * size.recorded * size.layers * bounds(estimator)
     of_data_mb = 4.5 * size.data_mb + 3 * size.widest_mb
-    # Seconds per layer and epoch, from its mean number of units.
-    units = size.units / size.layers
-    if estimator.method == "fixed_binning":
-        base_mb, seconds = 150, size.samples * (1.5e-7 + 1e-9 * units)
-    elif estimator.method == "ebab":
-        base_mb, seconds = 150, size.samples * (1.5e-7 + 4e-8 * units)
-    else:  # compiled as pairs of samples, by numba and, where a device is looked for, with torch
-        base_mb = 300 if device == "cpu" else 500
-        seconds = size.samples**2 * (4e-10 + 1.5e-11 * units)
+    cost = METHODS[estimator.method].cost
+    base_mb = cost.megabytes if device == "cpu" else cost.megabytes_on_gpu
+    seconds = cost.seconds(size.samples, size.units / size.layers)
     shuffles = 1 + int(estimator.settings.get("shuffles") or 0)
     return Need(
         base_mb + slab_mb + of_data_mb + rows * 1e-3,
@@ -181,7 +171,7 @@ def distributions(settings: RunSettings) -> Need:
 
 def bounds(estimator: EstimatorSettings) -> int:
     """The number of rows that the estimator gives for a layer and an epoch."""
-    return _BOUNDS.get(estimator.method, 2)
+    return len(METHODS[estimator.method].bounds)
 
 
 def rows(study: Study) -> dict[str, int]:

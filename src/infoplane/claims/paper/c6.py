@@ -14,7 +14,7 @@ from infoplane.claims.parts import (
     mean_part,
     missing,
 )
-from infoplane.settings import ADAPTIVE_METHODS
+from infoplane.estimators import METHODS
 from infoplane.statistics.inference.resampling import Floats
 from infoplane.statistics.series import OfRun, mean_over_layers
 
@@ -49,7 +49,7 @@ def parts(evidence: Evidence) -> list[Part]:
         above(0),
     )
     parts = [measured, others, owner]
-    if series.method not in ADAPTIVE_METHODS:
+    if not METHODS[series.method].adapts:
         return [missing(part, f"{rules.estimator} is not adaptive") for part in parts]
     if fixed is None:
         reason = "the study has no fixed_binning with one range for all layers and as many bins"
