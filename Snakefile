@@ -12,6 +12,7 @@ if not workflow.configfiles:
 include: "workflow/rules/common.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/activations.smk"
+include: "workflow/rules/recorded.smk"
 include: "workflow/rules/information.smk"
 include: "workflow/rules/distributions.smk"
 include: "workflow/rules/tables.smk"

@@ -10,6 +10,8 @@ rule activations:
         f"{LOG}/activations/{{run}}/{{block}}.log",
     benchmark:
         f"{BENCHMARK}/activations/{{run}}/{{block}}.tsv"
+    wildcard_constraints:
+        run=one_of(study.runs),
     priority: 2
     conda:
         "../../envs/torch.yaml"

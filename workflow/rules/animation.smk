@@ -26,6 +26,7 @@ rule animation:
         **memory_and_time(lambda *_: need.drawing(study, ["information", "training"])),
     params:
         code=code("animation", None, *looks()),
+        part=part_option(),
         estimator=lambda wildcards: ANIMATIONS[wildcards.animation][0],
         run=lambda wildcards: [
             f"--run={run}" for run in ANIMATIONS[wildcards.animation][1:] if run
@@ -33,5 +34,5 @@ rule animation:
     shell:
         command(
             "python -m infoplane animation --estimator {params.estimator} {params.run} --information {input.information} "
-            "--training {input.training} --output {output} > {log} 2>&1"
+            "--training {input.training} {params.part} --output {output} > {log} 2>&1"
         )

@@ -27,7 +27,7 @@ rule claims:
     params:
         code=code_of_claims("claims"),
         rules=json.dumps(study.claims, sort_keys=True),
-        resampling=statistics_settings("confidence", "resamples", "resampling_seed"),
+        resampling=resampling_settings(),
     shell:
         command(
             "python -m infoplane claims --compression {input.compression} --information {input.information} "

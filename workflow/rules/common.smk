@@ -10,7 +10,7 @@ from pathlib import Path
 SOURCE = Path(workflow.basedir) / "src"
 sys.path.insert(0, str(SOURCE))
 
-from infoplane.workflow import blocks, environment, housekeeping
+from infoplane.workflow import blocks, environment, housekeeping, recordings
 from infoplane import claims, configuration, datasets, stages, statistics
 from infoplane.workflow import resources as need
 from infoplane.errors import InfoplaneError
@@ -41,6 +41,7 @@ if find_spec("snakemake_executor_plugin_slurm"):
 
 RESULTS = f"results/{study.name}"
 WEIGHTS = f"{RESULTS}/weights/{{run}}/{{block}}.h5"
+SCANS = f"{RESULTS}/scans/{{run}}/{{block}}/{{scan}}.parquet"
 ACTIVATIONS = f"{RESULTS}/activations/{{run}}/{{block}}.h5"
 LAYERS = f"{RESULTS}/activations/{{run}}/{{block}}.layers.parquet"
 METRICS = f"{RESULTS}/activations/{{run}}/{{block}}.metrics.parquet"
@@ -48,7 +49,11 @@ DISTRIBUTIONS = f"{RESULTS}/activations/{{run}}/{{block}}.distributions.parquet"
 INFORMATION = f"{RESULTS}/information/{{run}}/{{block}}/{{estimator}}.parquet"
 # The tables of the study by name: those of the claims and of the section `sensitivity` are for who asks for them.
 TABLES = {
-    **{name: f"{RESULTS}/tables/{name}.parquet" for name in statistics.JOINED},
+    **{
+        name: f"{RESULTS}/tables/{name}.parquet"
+        for name in statistics.JOINED
+        if study.scans or name not in statistics.OF_SCANS
+    },
     **{
         name: f"{RESULTS}/tables/{name}.csv"
         for name in [
@@ -64,6 +69,8 @@ ESTIMATORS = {
     **study.estimators,
     **{name: variant.settings for name, variant in study.sensitivity.variants.items()},
 }
+# The scans that the study asks for.
+SCANNED = dict(study.scans)
 EXPLORER = f"{RESULTS}/explorer.html"
 CONFIGURATION = f"{RESULTS}/configuration.yaml"
 FRONT_PAGE = f"{RESULTS}/report/front_page.rst"
@@ -99,12 +106,23 @@ if workflow.is_main_process:
         )
     except InfoplaneError as error:
         sys.exit(f"infoplane: {CONFIGURED_IN}: {error}")
+# The files of the runs that are recorded instead of trained, by run and block: all is said of them before any job.
+try:
+    RECORDED = recordings.of_study(study)
+except InfoplaneError as error:
+    sys.exit(f"infoplane: {CONFIGURED_IN}: {error}")
+BLOCKS |= {run: list(of_run) for run, of_run in RECORDED.items()}
 # Other processes of Snakemake run one job each, of a block that was chosen before, whose file may be gone just now.
 BLOCK = (
     "|".join(sorted(set(itertools.chain(*BLOCKS.values()))))
     if workflow.is_main_process
-    else r"seeds_\d+-\d+"
+    else r"[\w.-]+"
 )
+
+
+def one_of(names):
+    """A pattern that only these names match."""
+    return "|".join(map(re.escape, names)) or "(?!)"
 
 
 def gpus(device):
@@ -117,10 +135,11 @@ GPU = gpus(study.device)
 
 
 wildcard_constraints:
-    run="|".join(map(re.escape, study.runs)),
+    run=one_of(BLOCKS),
     block=BLOCK,
-    estimator="|".join(map(re.escape, ESTIMATORS)),
-    figure="|".join(map(re.escape, FIGURE_FILES)),
+    estimator=one_of(ESTIMATORS),
+    scan=one_of(SCANNED),
+    figure=one_of(FIGURE_FILES),
 
 
 def memory_and_time(needed, gpus=lambda wildcards: 0):
@@ -137,13 +156,55 @@ def memory_and_time(needed, gpus=lambda wildcards: 0):
 
 def seeds_of(wildcards):
     """The number of seeds of the block."""
+    if wildcards.run in RECORDED:
+        return len(RECORDED[wildcards.run][wildcards.block].seeds)
     return len(Block.parse(wildcards.block).seeds)
 
 
-def device_of(wildcards):
+def work_of(wildcards):
+    """What the memory and time of a job depend on: the settings of the run, or its recording."""
+    if wildcards.run in RECORDED:
+        return RECORDED[wildcards.run][wildcards.block]
+    return study.runs[wildcards.run]
+
+
+def recording_of(wildcards):
+    """The recording of a block: of our own network, or a file that the study names."""
+    if wildcards.run in RECORDED:
+        return str(RECORDED[wildcards.run][wildcards.block].path)
+    return ACTIVATIONS.format(run=wildcards.run, block=wildcards.block)
+
+
+def checked(wildcards):
+    """What there is once every value of a recording is known to be right: our own are."""
+    made = LAYERS.format(run=wildcards.run, block=wildcards.block)
+    return made if wildcards.run in RECORDED else []
+
+
+def device_of(method):
     """Where information is estimated: methods that use no GPU do not wait for one."""
-    uses_gpu = METHODS[ESTIMATORS[wildcards.estimator].method].uses_gpu
-    return study.device if uses_gpu else "cpu"
+    return study.device if METHODS[method].uses_gpu else "cpu"
+
+
+def resources_of_method(entry):
+    """The resources of a rule that estimates information, from its estimator or scan as a function of wildcards."""
+
+    def device(wildcards):
+        return device_of(entry(wildcards).method)
+
+    return {
+        **memory_and_time(
+            lambda wildcards, threads: need.information(
+                work_of(wildcards),
+                seeds_of(wildcards),
+                entry(wildcards),
+                device(wildcards),
+            ),
+            lambda wildcards: gpus(device(wildcards)),
+        ),
+        "gpu": lambda wildcards: gpus(device(wildcards)),
+        "device": device,
+    }
 
 
 def run_settings(wildcards):
@@ -175,16 +236,20 @@ def templates(package):
     )
 
 
-def estimator_module(name):
-    """The module of an estimator's method, within the package."""
-    return METHODS[ESTIMATORS[name].method].estimate.__module__.removeprefix(
-        "infoplane."
-    )
+def method_module(method):
+    """The module of a method, within the package."""
+    return METHODS[method].estimate.__module__.removeprefix("infoplane.")
+
+
+def code_of_method(name, method):
+    """The digest of the code of a command that estimates information by a method."""
+    return code(name, None, f"{method_module(method)}:METHOD")
 
 
 def looks():
     """The looks of the study's methods, within the package: those who draw find them by name."""
-    modules = {estimator_module(name) for name in ESTIMATORS}
+    entries = [*ESTIMATORS.values(), *study.scans.values()]
+    modules = {method_module(entry.method) for entry in entries}
     return [f"{module}:LOOK" for module in sorted(modules)]
 
 
@@ -284,6 +349,17 @@ def tables_of_statistics(local):
 def statistics_settings(*names):
     """These settings of the statistics, as text."""
     return json.dumps({name: getattr(study, name) for name in names})
+
+
+def part_option():
+    """The part of the samples that is spoken of, as an option of a command."""
+    return f"--part={study.part}" if study.part != "all" else ""
+
+
+def resampling_settings():
+    """How the claims are tested, as text; the part of the samples only if it is not all."""
+    names = ["confidence", "resamples", "resampling_seed"]
+    return statistics_settings(*names, *(["part"] if study.part != "all" else []))
 
 
 def code_of_claims(command):

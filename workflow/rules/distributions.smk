@@ -8,7 +8,8 @@ localrules:
 # seed of every run.
 rule distributions:
     input:
-        ACTIVATIONS,
+        checked,
+        recording=recording_of,
     output:
         DISTRIBUTIONS,
     log:
@@ -21,15 +22,15 @@ rule distributions:
     threads: 1
     resources:
         **memory_and_time(
-            lambda wildcards, threads: need.distributions(study.runs[wildcards.run])
+            lambda wildcards, threads: need.distributions(work_of(wildcards))
         ),
     params:
         code=lambda _: code(
             "distributions",
             None,
             *[
-                f"{estimator_module(name)}:METHOD"
-                for name in first_binning_estimators()
+                f"{method_module(entry.method)}:METHOD"
+                for entry in first_binning_estimators().values()
             ],
         ),
         estimators=json.dumps(
@@ -40,7 +41,7 @@ rule distributions:
         ),
     shell:
         command(
-            "python -m infoplane distributions --recording {input} --run {wildcards.run} "
+            "python -m infoplane distributions --recording {input.recording} --run {wildcards.run} "
             "--estimators {params.estimators:q} --output {output} > {log} 2>&1"
         )
 

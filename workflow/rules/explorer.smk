@@ -22,8 +22,9 @@ rule explorer:
         code=code("explorer", None, *looks()),
         page=templates("explorer"),
         study=study.name,
+        part=part_option(),
     shell:
         command(
             "python -m infoplane explorer --study {params.study} --information {input.information} "
-            "--training {input.training} --output {output} > {log} 2>&1"
+            "--training {input.training} {params.part} --output {output} > {log} 2>&1"
         )

@@ -27,6 +27,7 @@ rule figure:
             "figure", None, f"figures.{figure_of(wildcards).name}:draw", *looks()
         ),
         options=figure_options,
+        part=part_option(),
         declared=lambda wildcards: [
             figure_of(wildcards).title,
             figure_of(wildcards).caption,
@@ -36,5 +37,5 @@ rule figure:
         caption=lambda wildcards, output: finished_text(output.caption),
     shell:
         command(
-            "python -m infoplane figure {params.options} --tables {input} --output {output} > {log} 2>&1"
+            "python -m infoplane figure {params.options} {params.part} --tables {input} --output {output} > {log} 2>&1"
         )

@@ -7,6 +7,7 @@ NEEDED = [
     *of_all_runs(METRICS),
     *of_all_runs(DISTRIBUTIONS),
     *of_all_runs(INFORMATION, estimator=ESTIMATORS),
+    *of_all_runs(SCANS, scan=SCANNED),
     *(expand(SENSITIVITY, estimator=ESTIMATORS) if study.sensitivity.enabled else []),
     *expand(
         f"{RESULTS}/figures/{{file}}.{{ending}}",

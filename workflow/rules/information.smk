@@ -1,6 +1,7 @@
 rule information:
     input:
-        ACTIVATIONS,
+        checked,
+        recording=recording_of,
     output:
         INFORMATION,
     log:
@@ -12,27 +13,45 @@ rule information:
         "../../envs/torch.yaml"
     threads: 1
     resources:
-        **memory_and_time(
-            lambda wildcards, threads: need.information(
-                study.runs[wildcards.run],
-                seeds_of(wildcards),
-                ESTIMATORS[wildcards.estimator],
-                device_of(wildcards),
-            ),
-            lambda wildcards: gpus(device_of(wildcards)),
-        ),
-        gpu=lambda wildcards: gpus(device_of(wildcards)),
-        device=device_of,
+        **resources_of_method(lambda wildcards: ESTIMATORS[wildcards.estimator]),
     params:
-        code=lambda wildcards: code(
-            "information",
-            None,
-            f"{estimator_module(wildcards.estimator)}:METHOD",
+        code=lambda wildcards: code_of_method(
+            "information", ESTIMATORS[wildcards.estimator].method
         ),
         estimator=lambda wildcards: ESTIMATORS[wildcards.estimator].to_json(),
+        parts=study.parts,
     shell:
         command(
-            "python -m infoplane information --recording {input} --run {wildcards.run} "
-            "--name {wildcards.estimator} --estimator {params.estimator:q} "
+            "python -m infoplane information --recording {input.recording} --run {wildcards.run} "
+            "--name {wildcards.estimator} --estimator {params.estimator:q} --parts {params.parts} "
             "--device {resources.device} --output {output} > {log} 2>&1"
+        )
+
+
+# Several values of one setting in one pass.
+rule scan:
+    input:
+        checked,
+        recording=recording_of,
+    output:
+        SCANS,
+    log:
+        f"{LOG}/scans/{{run}}/{{block}}/{{scan}}.log",
+    benchmark:
+        f"{BENCHMARK}/scans/{{run}}/{{block}}/{{scan}}.tsv"
+    priority: 3
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        **resources_of_method(lambda wildcards: SCANNED[wildcards.scan]),
+    params:
+        code=lambda wildcards: code_of_method("scan", SCANNED[wildcards.scan].method),
+        settings=lambda wildcards: SCANNED[wildcards.scan].to_json(),
+        parts=study.parts,
+    shell:
+        command(
+            "python -m infoplane scan --recording {input.recording} --run {wildcards.run} --name {wildcards.scan} "
+            "--settings {params.settings:q} --parts {params.parts} --device {resources.device} --output {output} "
+            "> {log} 2>&1"
         )

@@ -40,7 +40,7 @@ rule sensitivity:
                 "stopping": study.sensitivity.stopping,
             }
         ),
-        resampling=statistics_settings("confidence", "resamples", "resampling_seed"),
+        resampling=resampling_settings(),
     shell:
         command(
             "python -m infoplane sensitivity --files {params.files:q} {params.runs} "

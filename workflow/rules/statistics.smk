@@ -28,9 +28,10 @@ rule statistics:
             "table", None, f"statistics.tables.{wildcards.table}:{wildcards.table}"
         ),
         settings=lambda wildcards: statistics_settings(*made(wildcards).settings),
+        part=lambda wildcards: "" if made(wildcards).every_part else part_option(),
     shell:
         command(
-            "python -m infoplane table --name {wildcards.table} --tables {input.tables} --settings {params.settings:q} "
+            "python -m infoplane table --name {wildcards.table} --tables {input.tables} --settings {params.settings:q} {params.part} "
             "--output {output.table} > {log} 2>&1"
         )
 

@@ -83,3 +83,24 @@ rule information_table:
             "python -m infoplane collect --files {params.files:q} {params.runs} --estimators {params.estimators} "
             "--number-of-seeds {params.seeds} --output {output} > {log} 2>&1"
         )
+
+
+if study.scans:
+
+    use rule information_table as scans_table with:
+        input:
+            of_all_runs(SCANS, scan=study.scans),
+        output:
+            directory(table("scans")),
+        log:
+            f"{LOG}/tables/scans.log",
+        benchmark:
+            f"{BENCHMARK}/tables/scans.tsv"
+        resources:
+            **memory_and_time(lambda *_: need.collecting(study, "scans")),
+        params:
+            code=code("collect"),
+            files=lambda _: SCANS.replace("{scan}", "{estimator}"),
+            runs=runs_and_blocks(),
+            seeds=study.seeds,
+            estimators=list(study.scans),

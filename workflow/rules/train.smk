@@ -7,6 +7,8 @@ rule train:
         f"{LOG}/train/{{run}}/{{block}}.log",
     benchmark:
         f"{BENCHMARK}/train/{{run}}/{{block}}.tsv"
+    wildcard_constraints:
+        run=one_of(study.runs),
     # The dumps of one run are used before those of the next are made.
     priority: 1
     conda:

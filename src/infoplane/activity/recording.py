@@ -295,18 +295,21 @@ class Recording:
         diverged = self.diverged_epoch[seed]
         return int(np.count_nonzero((self.epochs < diverged) | (diverged < 0)))
 
-    def activity(self, layer: int, seed: int, epochs: slice) -> NDArray[Any]:
+    def activity(self, layer: int, seed: int, epochs: slice | NDArray[np.int64]) -> NDArray[Any]:
         """(epochs, samples, units) of a layer and a network, both counted from 0, in the machine's byte order."""
         values: NDArray[Any] = self._file[f"layer{layer + 1}/activity"][seed, epochs]
         return values.astype(values.dtype.newbyteorder("="), copy=False)
 
-    def slabs(self, layer: int, seed: int, epochs: int) -> Iterator[tuple[slice, NDArray[Any]]]:
-        """The activity over the first so many recorded epochs, in pieces of little memory."""
+    def slabs(
+        self, layer: int, seed: int, epochs: NDArray[np.int64]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
+        """The activity at these recorded epochs, counted from 0 and ascending, in pieces of little memory."""
         data = self._file[f"layer{layer + 1}/activity"]
         at_once = max(1, _SLAB_BYTES // (data.dtype.itemsize * data.shape[2] * data.shape[3]))
-        for first in range(0, epochs, at_once):
-            part = slice(first, min(first + at_once, epochs))
-            yield part, self.activity(layer, seed, part)
+        for first in range(0, len(epochs), at_once):
+            part = epochs[first : first + at_once]
+            in_a_row = part[-1] - part[0] == len(part) - 1
+            yield part, self.activity(layer, seed, slice(part[0], part[-1] + 1) if in_a_row else part)
 
     def extremes(self) -> Extremes:
         """The extremes of every layer: as the file has them, else from its activity.
@@ -321,7 +324,7 @@ class Recording:
         minimum, maximum, varying = (np.full(shape, np.nan) for _ in _EXTREMES)
         for seed in range(len(self.seeds)):
             for layer, name in enumerate(names):
-                for part, values in self.slabs(layer, seed, self.usable(seed)):
+                for part, values in self.slabs(layer, seed, np.arange(self.usable(seed))):
                     at = (seed, part, layer)
                     minimum[at], maximum[at] = values.min(axis=(1, 2)), values.max(axis=(1, 2))
                     varying[at] = varying_units(values)

@@ -20,10 +20,17 @@ if TYPE_CHECKING:
 _FILES = ("page.html", "page.css", "page.js")
 
 
-def page(study: str, information: Iterable[pd.DataFrame], training: pd.DataFrame, made_with: Mapping[str, Any]) -> str:
+def page(
+    study: str,
+    information: Iterable[pd.DataFrame],
+    training: pd.DataFrame,
+    made_with: Mapping[str, Any],
+    part: str = "all",
+) -> str:
     """The page as HTML; equal tables give equal text.
 
-    `information` has one table per run, `training` is that of all runs, `made_with` the provenance of the tables.
+    `information` has one table per run, `training` is that of all runs, `made_with` the provenance of the tables,
+    `part` the part of the samples that the information is over.
     Raises InfoplaneError if there is no information.
     """
     import vl_convert
@@ -41,7 +48,7 @@ def page(study: str, information: Iterable[pd.DataFrame], training: pd.DataFrame
         title=html(f"{study}: the information plane"),
         study=html(study),
         css=css,
-        numbers=html(_numbers_note(found, DECIMALS)),
+        numbers=html(_numbers_note(found, DECIMALS, part)),
         versions=html(versions),
         vega_lite=html(version),
         library=vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", version),
@@ -50,9 +57,10 @@ def page(study: str, information: Iterable[pd.DataFrame], training: pd.DataFrame
     )
 
 
-def _numbers_note(found: Mapping[str, Any], decimals: int) -> str:
+def _numbers_note(found: Mapping[str, Any], decimals: int, part: str) -> str:
+    samples = "all samples, training and test together" if part == "all" else f"the samples of the {part} part"
     return (
-        f"Mutual information in bits over all samples, training and test together, rounded to {decimals} decimals; "
+        f"Mutual information in bits over {samples}, rounded to {decimals} decimals; "
         "accuracies are shares. The networks are deterministic, so every value rests on the assumption of its "
         "estimator, which stands under the slider. Charts show the recorded epochs, on an axis of log(epoch + 1)."
     )

@@ -116,10 +116,12 @@ def render(
     outputs: Sequence[Path],
     *,
     estimator: str | None = None,
+    part: str = "all",
     **settings: Any,
 ) -> None:
     """Draw one figure and write it to every path of `outputs`, whose endings say in which form.
 
+    `part` is the part of the samples that the tables are of, which the caption names.
     The forms are .svg, .png, .pdf, and .rst for the caption with the settings behind the figure. Equal tables give
     equal bytes: no date is written and the identifiers in SVG have a fixed salt. Text in SVG is paths, so that it
     looks the same without our fonts; PDF embeds the font and keeps text as text. Raises what `draw` raises, and
@@ -138,7 +140,7 @@ def render(
         kind = path.suffix[1:]
         with style.context(), replacing(path) as temporary:
             if kind == "rst":
-                text = caption(FIGURES[name], tables, estimator=estimator, **settings)
+                text = caption(FIGURES[name], tables, estimator=estimator, part=part, **settings)
                 temporary.write_text(text, encoding="utf-8")
             else:
                 figure.savefig(temporary, format=kind, metadata={"Title": FIGURES[name].title, **dates[kind]})

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
     from numpy.typing import ArrayLike
 
-    RowFilter = Callable[[pd.DataFrame], pd.DataFrame]
+    Reader = Callable[[Path], pd.DataFrame]
     Provenance = Callable[[Sequence[Path]], Mapping[str, Any]]
 
 FORMAT = 2
@@ -224,12 +224,10 @@ def _write_parquet(content: pa.Table, path: Path, provenance: Mapping[str, Any],
         _seal(temporary)
 
 
-def write_parts(
-    parts: Mapping[tuple[str, ...], Sequence[Path]], path: Path, chosen: RowFilter, made: Provenance
-) -> None:
+def write_parts(parts: Mapping[tuple[str, ...], Sequence[Path]], path: Path, read: Reader, made: Provenance) -> None:
     """Join Parquet tables into a table in parts: a folder, with a file for each key of `parts`, in their order.
 
-    `chosen` takes a data frame and gives the rows that are kept; `made` takes the tables of a part and gives its
+    `read` gives the rows of a table that are kept; `made` takes the tables of a part and gives its
     provenance. What not all tables have as a column is empty in the others. Readers look into the parts that they need.
     """
     import pandas as pd
@@ -244,7 +242,7 @@ def write_parts(
     temporary = path.with_name(f".{path.stem}.{socket.gethostname()}.{os.getpid()}.tmp")
     try:
         for number, (key, of_part) in enumerate(parts.items()):
-            rows = pd.concat([chosen(read_table(file)) for file in of_part], ignore_index=True)
+            rows = pd.concat([read(file) for file in of_part], ignore_index=True)
             content = pa.Table.from_pandas(rows.reindex(columns=list(columns)), schema=schema, preserve_index=False)
             name = f"{number:04d}-{'-'.join(key)}.parquet"
             _write_parquet(content, temporary / name, made(of_part), part=json.dumps([number, len(parts), *key]))

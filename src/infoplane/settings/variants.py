@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,17 @@ class Scan:
     key: str
     values: tuple[Any, ...]
     settings: tuple[EstimatorSettings, ...]
+
+    @property
+    def at_epochs(self) -> int | None:
+        """The number of recorded epochs that it is computed at; None stands for all of them."""
+        return self.settings[0].at_epochs
+
+    def to_json(self) -> str:
+        """Canonical text: sorted keys, no spaces."""
+        values = {"method": self.method, "key": self.key, "values": self.values, "at_epochs": self.at_epochs}
+        settings = [each.settings for each in self.settings]
+        return json.dumps({**values, "settings": settings}, sort_keys=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from infoplane.claims import verdicts
 from infoplane.claims.parts import Rules
 from infoplane.claims.text import as_markdown
 from infoplane.files import storage
-from infoplane.stages.common import settings_of_runs
+from infoplane.stages.common import rows_of_part, settings_of_runs
 from infoplane.stages.statistics import provenance_from
 
 __all__ = ["claims"]
@@ -28,13 +28,16 @@ def claims(
 ) -> None:
     """The verdict on every claim as a table, the parts that it rests on, and both as Markdown.
 
-    `rules` is the section `claims`, `resampling` has confidence, resamples and resampling_seed.
+    `rules` is the section `claims`, `resampling` has confidence, resamples, resampling_seed and, if it is not all,
+    the part of the samples.
     """
-    measured = storage.read_table(compression)
+    part = resampling.get("part", "all")
+    measured = rows_of_part(storage.read_table(compression), part)
     made_with = {**provenance_from(compression), **resampling, "claims": rules}
+    columns = [*verdicts.OF_INFORMATION, "part"]
     table, of_parts = verdicts.claims(
         measured,
-        storage.read_rows(information, "estimator", rules["estimator"], verdicts.OF_INFORMATION),
+        rows_of_part(storage.read_rows(information, "estimator", rules["estimator"], columns), part),
         storage.read_table(layers, verdicts.OF_LAYERS),
         Rules(**rules),
         settings_of_runs(made_with, compression),

@@ -13,6 +13,7 @@ import pandas as pd
 from infoplane import datasets
 from infoplane.activity.recording import descriptions
 from infoplane.errors import InfoplaneError
+from infoplane.files import storage
 from infoplane.runtime import devices
 from infoplane.settings import RunSettings
 
@@ -65,9 +66,14 @@ def load_dataset(settings: RunSettings) -> Dataset:
     return datasets.load(settings.dataset, **dict(settings.dataset_options))
 
 
-def recorded_settings(made_with: Mapping[str, Any], path: Path) -> RunSettings:
-    """The settings of the run that a file was made with. Raises InfoplaneError if it does not say."""
+def recorded_settings(made_with: Mapping[str, Any], path: Path) -> RunSettings | None:
+    """The settings of the run that a file was made with, None for a run that was recorded elsewhere.
+
+    Raises InfoplaneError if the file does not say.
+    """
     try:
+        if made_with["settings"] is None:
+            return None
         return RunSettings.from_json(made_with["settings"])
     except (KeyError, TypeError, ValueError) as error:
         raise InfoplaneError(
@@ -75,12 +81,12 @@ def recorded_settings(made_with: Mapping[str, Any], path: Path) -> RunSettings:
         ) from error
 
 
-def settings_of_runs(made_with: Mapping[str, Any], path: Path) -> dict[str, RunSettings]:
-    """All settings of every run in a table that joins several, by the run's name.
+def settings_of_runs(made_with: Mapping[str, Any], path: Path) -> dict[str, RunSettings | None]:
+    """All settings of every run in a table that joins several, by the run's name; None if it was recorded elsewhere.
 
     `made_with` is the provenance of the table, or of one that was made from it. Raises InfoplaneError if it lacks any.
     """
-    found: dict[str, RunSettings] = {}
+    found: dict[str, RunSettings | None] = {}
     for source in made_with.get("sources", {}).values():
         settings = recorded_settings(source, path)
         if found.setdefault(source["run"], settings) != settings:
@@ -100,6 +106,21 @@ def check_settings(made_with: Mapping[str, Any], settings: RunSettings, path: Pa
         raise InfoplaneError(
             f"{path}: this file was made with other settings of the run; remove it to have it made again"
         )
+
+
+def rows_of_study(path: Path, number_of_seeds: int) -> pd.DataFrame:
+    """A table of one run, without the seeds that a smaller study leaves out; a recording has the seeds that it has."""
+    table = storage.read_table(path)
+    if recorded_settings(storage.read_table_provenance(path), path) is None:
+        return table
+    return table[table["seed"] < number_of_seeds]
+
+
+def rows_of_part(table: pd.DataFrame, part: str | None) -> pd.DataFrame:
+    """The rows of one part of the samples, without the column `part`; all, with it, for None or a table without it."""
+    if part is None or "part" not in table:
+        return table
+    return table[table["part"] == part].drop(columns="part").reset_index(drop=True)
 
 
 def run_of(recording: Recording, run: str | None) -> str:

@@ -11,9 +11,9 @@ from infoplane.stages.statistics import trajectories
 __all__ = ["explorer"]
 
 
-def explorer(study: str, information: Path, training: Path, output: Path) -> None:
+def explorer(study: str, information: Path, training: Path, output: Path, part: str = "all") -> None:
     """Write the page of a study; runs are read one by one, since the table of a large study takes gigabytes."""
     made_with = storage.read_table_provenance(information)
-    text = page(study, trajectories(information), storage.read_table(training), made_with)
+    text = page(study, trajectories(information, part), storage.read_table(training), made_with, part)
     with storage.replacing(output) as temporary:
         temporary.write_text(text, encoding="utf-8")

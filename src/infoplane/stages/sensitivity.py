@@ -15,7 +15,7 @@ from infoplane.claims.sensitivity import sensitivity_summary, settings_of_estima
 from infoplane.claims.sensitivity_text import as_markdown
 from infoplane.files import storage
 from infoplane.files.provenance import provenance
-from infoplane.stages.common import files_of, settings_of_runs
+from infoplane.stages.common import files_of, rows_of_part, rows_of_study, settings_of_runs
 from infoplane.statistics.series import owners_of
 
 __all__ = ["sensitivity", "sensitivity_tables"]
@@ -41,13 +41,16 @@ def sensitivity(
     Its tables of information are given by `files`, `runs` and `blocks` as of `files_of`; `fixed` is the name of its
     counterpart with one range of bins for all layers, if there is one. `variant` has base, varied, value and settings
     of the estimator, `rules` the section `claims`, `chosen` bounds, measures and stopping, `resampling` confidence,
-    resamples and resampling_seed.
+    resamples, resampling_seed and, if it is not all, the part of the samples.
     """
     of_training = storage.read_table(training)
     made_with = storage.read_table_provenance(training)
     shares = chosen["stopping"]
+    part = resampling.get("part", "all")
     own, counterpart = (
-        stopped(_by_run(files_of(files, runs, blocks, [name]), number_of_seeds), of_training, shares) if name else None
+        stopped(_by_run(files_of(files, runs, blocks, [name]), number_of_seeds, part), of_training, shares)
+        if name
+        else None
         for name in (estimator, fixed)
     )
     assert own is not None
@@ -84,8 +87,8 @@ def sensitivity_tables(files: Sequence[Path], output: Path, summary: Path, facto
     storage.write_table(table, output, made_with)
 
 
-def _by_run(files: Sequence[Path], number_of_seeds: int) -> Iterator[pd.DataFrame]:
-    """The table information of each run, of the seeds below `number_of_seeds`."""
+def _by_run(files: Sequence[Path], number_of_seeds: int, part: str) -> Iterator[pd.DataFrame]:
+    """The table information of each run, of one part and of the seeds below `number_of_seeds`."""
     for _, paths in itertools.groupby(files, key=lambda path: storage.read_table_provenance(path)["run"]):
-        rows = pd.concat([storage.read_table(path) for path in paths], ignore_index=True)
-        yield rows[rows["seed"] < number_of_seeds]
+        rows = pd.concat([rows_of_study(path, number_of_seeds) for path in paths], ignore_index=True)
+        yield rows_of_part(rows, part)

@@ -12,14 +12,17 @@ from infoplane import statistics
 from infoplane.errors import InfoplaneError
 from infoplane.files import storage
 from infoplane.files.provenance import provenance
-from infoplane.stages.common import settings_of_runs
+from infoplane.stages.common import rows_of_part, settings_of_runs
 
 __all__ = ["table"]
 
 
-def table(name: str, tables: Sequence[Path], output: Path, settings: Mapping[str, Any] | None = None) -> None:
+def table(
+    name: str, tables: Sequence[Path], output: Path, settings: Mapping[str, Any] | None = None, part: str = "all"
+) -> None:
     """Make the table of statistics `name` from tables whose file names are the names of the tables.
 
+    Of tables that have several parts of the samples it is made of this `part`, unless it declares EVERY_PART.
     `settings` are those of the statistics that the table uses; one that is left out has the default of its function.
     Raises InfoplaneError for an unknown table, a table that is missing or a setting that it does not take.
     """
@@ -36,24 +39,26 @@ def table(name: str, tables: Sequence[Path], output: Path, settings: Mapping[str
     options = {statistics.SETTINGS[key]: value for key, value in settings.items()}
     if declared.of_runs:
         options["settings"] = settings_of_runs(made_with, first)
+    wanted = None if declared.every_part else part
     by_run = ["information"] if declared.run_by_run else []
-    whole = {part: storage.read_table(given[part]) for part in declared.tables if part not in by_run}
+    others = [read for read in declared.tables if read not in by_run]
+    whole = {read: rows_of_part(storage.read_table(given[read]), wanted) for read in others}
     function = declared.function()
     if by_run:
-        of_runs = (function(information=rows, **whole, **options) for rows in trajectories(given["information"]))
-        made = pd.concat(of_runs, ignore_index=True)
+        of_runs = trajectories(given["information"], wanted)
+        made = pd.concat([function(information=rows, **whole, **options) for rows in of_runs], ignore_index=True)
     else:
         made = function(**whole, **options)
-    storage.write_table(made, output, {**made_with, **settings})
+    storage.write_table(made, output, {**made_with, **settings, **({} if wanted is None else {"part": part})})
 
 
-def trajectories(information: Path) -> Iterator[pd.DataFrame]:
-    """The table information, run by run: the whole of a large study takes several gigabytes."""
+def trajectories(information: Path, part: str | None) -> Iterator[pd.DataFrame]:
+    """The table information, run by run, of one part or of all: the whole of a large study takes several gigabytes."""
     runs = storage.read_distinct(information, "run")
     if not runs:
-        yield storage.read_table(information)
+        yield rows_of_part(storage.read_table(information), part)
     for run in runs:
-        yield storage.read_rows(information, "run", run)
+        yield rows_of_part(storage.read_rows(information, "run", run), part)
 
 
 def provenance_from(path: Path) -> dict[str, object]:

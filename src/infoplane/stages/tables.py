@@ -10,7 +10,7 @@ import pandas as pd
 
 from infoplane.files import storage
 from infoplane.files.provenance import provenance
-from infoplane.stages.common import files_of, recorded_settings
+from infoplane.stages.common import files_of, recorded_settings, rows_of_study
 
 __all__ = ["collect"]
 
@@ -30,7 +30,7 @@ def collect(
     if estimators is None:
         tables = files_of(files, runs, blocks)
         made_with = _collected(tables)
-        joined = pd.concat([_kept(storage.read_table(path), number_of_seeds) for path in tables], ignore_index=True)
+        joined = pd.concat([rows_of_study(path, number_of_seeds) for path in tables], ignore_index=True)
         storage.write_table(joined, output, made_with)
         return
     files_of(files, runs, blocks, estimators)  # refuses blocks that are not of as many runs
@@ -40,11 +40,7 @@ def collect(
         for run in of_same
         for estimator in estimators
     }
-    storage.write_parts(parts, output, lambda rows: _kept(rows, number_of_seeds), _collected)
-
-
-def _kept(rows: pd.DataFrame, number_of_seeds: int) -> pd.DataFrame:
-    return rows[rows["seed"] < number_of_seeds]
+    storage.write_parts(parts, output, lambda path: rows_of_study(path, number_of_seeds), _collected)
 
 
 def _source(path: Path, made_with: Mapping[str, Any]) -> str:

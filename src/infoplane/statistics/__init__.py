@@ -12,6 +12,8 @@ A table is a module in that folder with a function of its own name. It declares,
 - OF_RUNS = True if its function takes `settings`, all settings of every run by the run's name;
 - RUN_BY_RUN = True if its function is called with the information of one run at a time, and the results are joined: the
   whole of a large study takes several gigabytes;
+- EVERY_PART = True if its function takes every part of the samples at once, told apart by the column `part`; the others
+  are made of one part;
 - LOCAL = True if it is made where Snakemake runs, also on a cluster: a few seconds, and less than 250 MB in a study of
   the paper's size.
 
@@ -44,7 +46,9 @@ __all__ = ["JOINED", "SETTINGS", "SHARED", "TABLES", "Declaration", "declaration
 
 _FOLDER = Path(__file__).parent / "tables"
 # The tables that join what the stages before the statistics wrote.
-JOINED = ("training", "layers", "information", "distributions")
+JOINED = ("training", "layers", "information", "distributions", "scans")
+# Those that only a study with scans has.
+OF_SCANS = ("scans",)
 # The settings of the statistics by name, and how a table's function calls them.
 SETTINGS: Mapping[str, str] = {
     "confidence": "confidence",
@@ -89,6 +93,7 @@ _DECLARATIONS: Mapping[str, tuple[type, Any]] = {
     "SETTINGS": (tuple, ()),
     "OF_RUNS": (bool, False),
     "RUN_BY_RUN": (bool, False),
+    "EVERY_PART": (bool, False),
     "LOCAL": (bool, False),
 }
 
@@ -105,6 +110,7 @@ class Declaration:
     settings: tuple[str, ...]
     of_runs: bool
     run_by_run: bool
+    every_part: bool
     local: bool
 
     def function(self) -> Callable[..., pd.DataFrame]:

@@ -19,20 +19,23 @@ _OF_PENALTIES = (*PENALTIES, "penalised_layers")
 _OF_ACTIVATIONS = ("activations",)
 _WITHOUT_EFFECT = ("record_gradients",)
 
-# run -> its settings
-SettingsOfRuns = Mapping[str, RunSettings]
+# run -> its settings; None for a run that was recorded elsewhere, of which no settings are known
+SettingsOfRuns = Mapping[str, RunSettings | None]
 
 
-def is_penalised(settings: RunSettings) -> bool:
-    """Whether the run has a penalty on its weights."""
-    return any(getattr(settings, name) > 0 for name in PENALTIES)
+def is_penalised(settings: RunSettings | None) -> bool:
+    """Whether the run has a penalty on its weights, as far as is known."""
+    return settings is not None and any(getattr(settings, name) > 0 for name in PENALTIES)
 
 
 def baseline_of(run: str, settings: SettingsOfRuns) -> tuple[str | None, str]:
     """The run without a penalty that equals `run` in every other setting, or None and why there is none."""
-    own = _key(settings[run], _OF_PENALTIES)
-    plain = [name for name, other in settings.items() if not is_penalised(other)]
-    found = [name for name in plain if _key(settings[name], _OF_PENALTIES) == own]
+    mine = settings[run]
+    if mine is None:
+        return None, "not estimable: the run was recorded, and its settings are not known"
+    own = _key(mine, _OF_PENALTIES)
+    known = {name: other for name, other in settings.items() if other is not None and not is_penalised(other)}
+    found = [name for name, other in known.items() if _key(other, _OF_PENALTIES) == own]
     if len(found) == 1:
         return found[0], "ok"
     if not found:
@@ -44,12 +47,12 @@ def families(settings: SettingsOfRuns) -> list[list[str]]:
     """The runs without a penalty in groups that differ in nothing but their activation functions, in order."""
     found: dict[tuple[object, ...], list[str]] = {}
     for run, own in settings.items():
-        if not is_penalised(own):
+        if own is not None and not is_penalised(own):
             found.setdefault(_key(own, (*_OF_ACTIVATIONS, *_OF_PENALTIES)), []).append(run)
     return list(found.values())
 
 
-def settings_of(runs: Sequence[str], settings: SettingsOfRuns) -> dict[str, RunSettings]:
+def settings_of(runs: Sequence[str], settings: SettingsOfRuns) -> dict[str, RunSettings | None]:
     """The settings of these runs. Raises InfoplaneError if those of one are not known."""
     missing = [run for run in runs if run not in settings]
     if missing:

@@ -11,13 +11,16 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from infoplane.errors import InfoplaneError
 
 if TYPE_CHECKING:
     from infoplane.activity.recording import Recording
+    from infoplane.configuration import Study
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,16 @@ def read(run: str, named: Mapping[str, Path], parts: Sequence[str] = ("all",)) -
             seeds = tuple(recording.seeds.tolist())
             known[block] = Recorded(path, seeds, len(recording.samples.labels), len(recording.epochs), recording.units)
     return known
+
+
+def of_study(study: Study) -> dict[str, Mapping[str, Recorded]]:
+    """What is planned of every recorded run, by run and block. Raises InfoplaneError as `files` and `read`."""
+    return {run: _planned(run, entry.patterns, study.parts) for run, entry in study.recorded.items()}
+
+
+@lru_cache
+def _planned(run: str, patterns: tuple[str, ...], parts: tuple[str, ...]) -> Mapping[str, Recorded]:
+    return MappingProxyType(read(run, files(run, patterns), parts))
 
 
 def _shared_fields(recording: Recording) -> dict[str, Any]:

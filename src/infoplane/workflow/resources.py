@@ -22,6 +22,9 @@ from typing import TYPE_CHECKING
 from infoplane import datasets
 from infoplane.errors import InfoplaneError
 from infoplane.estimators import METHODS
+from infoplane.settings import Scan
+from infoplane.workflow import recordings
+from infoplane.workflow.recordings import Recorded
 
 if TYPE_CHECKING:
     from infoplane.configuration import Study
@@ -43,6 +46,8 @@ _FLOAT = 4  # bytes
 _SEEDS_AT_ONCE, _SAMPLES_AT_ONCE = 17, 512
 # Activity that is held at once while information is estimated.
 _SLAB_MB = 64
+# What one more value of a setting costs in a pass over several, as a share of the first.
+_FURTHER_VALUE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +95,20 @@ class _Sizes:
 
 
 @lru_cache
-def _sizes(settings: RunSettings) -> _Sizes:
-    try:
-        samples, features, classes = datasets.shape(settings.dataset, **dict(settings.dataset_options))
-    except InfoplaneError:  # the job itself will say what is wrong
-        samples, features, classes = 4096, 12, 2
-    units = (*settings.hidden_layers, classes)
+def _sizes(run: RunSettings | Recorded) -> _Sizes:
+    if isinstance(run, Recorded):
+        samples, features, units, recorded = run.samples, 0, run.units, run.epochs
+    else:
+        try:
+            samples, features, classes = datasets.shape(run.dataset, **dict(run.dataset_options))
+        except InfoplaneError:  # the job itself will say what is wrong
+            samples, features, classes = 4096, 12, 2
+        units, recorded = (*run.hidden_layers, classes), len(run.recorded_epochs.resolve(run.epochs))
     parameters = sum(n * (below + 1) for n, below in zip(units, (features, *units), strict=False))
     return _Sizes(
         samples=samples,
         features=features,
-        recorded=len(settings.recorded_epochs.resolve(settings.epochs)),
+        recorded=recorded,
         layers=len(units),
         units=sum(units),
         widest=max(units),
@@ -145,48 +153,71 @@ def activations(settings: RunSettings, seeds: int, *, threads: int = 1) -> Need:
     )
 
 
-def information(settings: RunSettings, seeds: int, estimator: EstimatorSettings, device: str) -> Need:
-    """Of the rule information, for a block of so many seeds; `device` is cpu if the estimator uses no GPU.
+def checking(recorded: Recorded) -> Need:
+    """Of the rule recorded, which reads the whole of a recording in pieces."""
+    size, seeds = _sizes(recorded), len(recorded.seeds)
+    rows = seeds * size.recorded * size.layers
+    return Need(200 + 3 * _slab_mb(size) + rows * 1e-3, 10 + 0.01 * seeds * size.dump_mb)
+
+
+def _slab_mb(size: _Sizes) -> float:
+    return max(min(_SLAB_MB, size.recorded * size.widest_mb), size.widest_mb)
+
+
+def information(run: RunSettings | Recorded, seeds: int, estimator: EstimatorSettings | Scan, device: str) -> Need:
+    """Of the rules information and scan, for a block of so many seeds; `device` is cpu if the method uses no GPU.
 
     The method's own file says what it costs; times are those of the slowest layers seen.
     """
-    size = _sizes(settings)
-    slab_mb = max(min(_SLAB_MB, size.recorded * size.widest_mb), size.widest_mb)
-    rows = seeds * size.recorded * size.layers * bounds(estimator)
+    size = _sizes(run)
+    values = len(estimator.values) if isinstance(estimator, Scan) else 1
+    epochs = min(size.recorded, estimator.at_epochs or size.recorded)
+    rows = seeds * epochs * size.layers * bounds(estimator)
     of_data_mb = 4.5 * size.data_mb + 3 * size.widest_mb
     cost = METHODS[estimator.method].cost
     base_mb = cost.megabytes if device == "cpu" else cost.megabytes_on_gpu
     seconds = cost.seconds(size.samples, size.units / size.layers)
-    shuffles = 1 + int(estimator.settings.get("shuffles") or 0)
+    settings = estimator.settings[0].settings if isinstance(estimator, Scan) else estimator.settings
+    # A pass over several values shares most of the work.
+    seconds *= (1 + int(settings.get("shuffles") or 0)) * (1 + _FURTHER_VALUE * (values - 1))
     return Need(
-        base_mb + slab_mb + of_data_mb + rows * 1e-3,
-        10 + 0.01 * seeds * size.dump_mb + seeds * size.recorded * size.layers * seconds * shuffles,
+        base_mb + _slab_mb(size) + of_data_mb + rows * 1e-3,
+        10 + 0.01 * seeds * size.dump_mb + seeds * epochs * size.layers * seconds,
     )
 
 
-def distributions(settings: RunSettings) -> Need:
+def distributions(run: RunSettings | Recorded) -> Need:
     """Of the rule distributions: one epoch of one seed, layer by layer, in several copies."""
-    return Need(150 + 8 * _sizes(settings).widest_mb, 10)
+    return Need(150 + 8 * _sizes(run).widest_mb, 10)
 
 
-def bounds(estimator: EstimatorSettings) -> int:
+def bounds(estimator: EstimatorSettings | Scan) -> int:
     """The number of rows that the estimator gives for a layer and an epoch."""
-    return len(METHODS[estimator.method].bounds)
+    values = len(estimator.values) if isinstance(estimator, Scan) else 1
+    return values * len(METHODS[estimator.method].bounds)
+
+
+def _runs(study: Study) -> list[tuple[_Sizes, int]]:
+    """Of every run its sizes and the number of its seeds."""
+    trained = [(_sizes(settings), study.seeds) for settings in study.runs.values()]
+    of_files = [list(files.values()) for files in recordings.of_study(study).values()]
+    return trained + [(_sizes(files[0]), sum(len(file.seeds) for file in files)) for files in of_files]
 
 
 def rows(study: Study) -> dict[str, int]:
     """The number of rows of every table that others are made of."""
-    sizes = list(map(_sizes, study.runs.values()))
-    all_bounds = sum(map(bounds, study.estimators.values()))
-    layers = sum(size.layers for size in sizes)
-    at_epochs = study.seeds * sum(size.recorded * size.layers for size in sizes)
+    of_runs = _runs(study)
+    all_bounds = len(study.parts) * sum(map(bounds, study.estimators.values()))
+    layers = sum(size.layers for size, _ in of_runs)
+    at_epochs = sum(seeds * size.recorded * size.layers for size, seeds in of_runs)
     return {
-        "training": study.seeds * sum(size.recorded for size in sizes),
+        "training": sum(seeds * size.recorded for size, seeds in of_runs),
         "layers": at_epochs,
         "information": at_epochs * all_bounds,
+        "scans": at_epochs * len(study.parts) * sum(map(bounds, study.scans.values())),
         # Of one seed: 200 bins of the histogram, and those of the estimators, few of which have more than 100.
         "distributions": 400 * layers,
-        "compression": study.seeds * layers * all_bounds,
+        "compression": sum(seeds * size.layers for size, seeds in of_runs) * all_bounds,
         # Of three measures, and three of generalisation.
         "compression_summary": 3 * layers * all_bounds,
         "correlation": 9 * layers * all_bounds,
@@ -194,7 +225,7 @@ def rows(study: Study) -> dict[str, int]:
 
 
 # kB of memory per row of each table; that of a row of text columns, which tables made of a few numbers have as well.
-_KB_PER_ROW: Mapping[str, float] = {"training": 0.5, "layers": 0.4, "information": 0.5}
+_KB_PER_ROW: Mapping[str, float] = {"training": 0.5, "layers": 0.4, "information": 0.5, "scans": 0.5}
 _KB_PER_OTHER_ROW = 2.0
 
 
@@ -205,15 +236,17 @@ def _in_memory(tables: Iterable[str], of: Mapping[str, int]) -> float:
 def collecting(study: Study, table: str) -> Need:
     """Of the rules that join the files of all runs and blocks to one table."""
     of = rows(study)
-    files = sum(-(-study.seeds // study.seeds_per_job) for _ in study.runs)
-    files *= len(study.estimators) if table == "information" else 1
+    files = len(study.runs) * -(-study.seeds // study.seeds_per_job) + sum(
+        map(len, recordings.of_study(study).values())
+    )
+    files *= {"information": len(study.estimators), "scans": len(study.scans)}.get(table, 1)
     return Need(130 + _in_memory([table], of), 10 + 5e-6 * of[table] + 0.05 * files)
 
 
 def by_run(study: Study) -> Need:
     """Of the statistics that read the table of information run by run."""
     of = rows(study)
-    of_runs = [size.recorded * size.layers for size in map(_sizes, study.runs.values())]
+    of_runs = [seeds * size.recorded * size.layers for size, seeds in _runs(study)]
     # The file is read in batches of 100,000 rows, of which those of the run are kept.
     at_once = min(of["information"], 100_000) + of["information"] * max(of_runs) / sum(of_runs)
     return Need(215 + 1e-3 * at_once + _in_memory(["training"], of), 15 + 1e-5 * of["information"])
@@ -231,7 +264,7 @@ def of_claims(study: Study) -> Need:
 def of_sensitivity(study: Study, estimator: EstimatorSettings) -> Need:
     """Of the claims under every setting of one estimator, which read its information and its counterpart's by run."""
     of = rows(study)
-    of_runs = [size.recorded * size.layers * study.seeds for size in map(_sizes, study.runs.values())]
+    of_runs = [size.recorded * size.layers * seeds for size, seeds in _runs(study)]
     per_row = bounds(estimator)
     read = (per_row + 1) * sum(of_runs)
     # What is kept of all runs are trajectories, of which a number takes 8 bytes, and compression.
@@ -248,8 +281,9 @@ def summarising(study: Study) -> Need:
 def of_compression(study: Study) -> Need:
     """Of the others that read the table of compression alone; the time is that of correlation, the longest."""
     of = rows(study)
-    groups = (len(study.runs) + 1) * of["compression"] / (study.seeds * len(study.runs))
-    per_group = study.resamples * (4e-5 + 1e-6 * study.seeds)
+    seeds = [of_run for _, of_run in _runs(study)]
+    groups = (len(seeds) + 1) * of["compression"] / sum(seeds)
+    per_group = study.resamples * (4e-5 + 1e-6 * max(seeds))
     return Need(205 + _in_memory(["compression"], of), 15 + groups * per_group)
 
 

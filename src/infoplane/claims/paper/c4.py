@@ -48,7 +48,7 @@ def parts(evidence: Evidence) -> list[Part]:
     ]
     pairs = []
     for run, settings in series.settings.items():
-        if settings.l2 > 0 and settings.weight_decay == 0:
+        if settings is not None and settings.l2 > 0 and settings.weight_decay == 0:
             baseline, _ = baseline_of(run, series.settings)
             if baseline is not None:
                 pairs.append((run, baseline))

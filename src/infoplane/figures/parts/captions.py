@@ -21,11 +21,12 @@ def caption(
     estimator: str | None = None,
     confidence: float = 0.95,
     measure: str = "drop",
+    part: str = "all",
 ) -> str:
     """The caption in reStructuredText: the figure's own, the paper's figure that it corresponds to, and the settings.
 
-    These are the assumption of every estimator that it shows, the number of seeds, and those that are left out
-    since they diverged or are dead.
+    These are the assumption of every estimator that it shows, the part of the samples if it is not all, the number of
+    seeds, and those that are left out since they diverged or are dead.
     """
     tables = selection.with_dead(tables)
     shown = figure.caption.format(confidence=percent(confidence), measure=MEASURES[measure].definition)
@@ -38,6 +39,8 @@ def caption(
         named = of_estimators[of_estimators["estimator"] != ""]
         if estimator is not None:
             named = selection.of_estimator(named, estimator)
+        if part != "all" and "distributions" not in figure.tables:
+            notes.append(f"Information is over the samples of the {part} part alone.")
         notes += [selection.assumption_note(rows) for _, rows in named.groupby("estimator", sort=False, observed=True)]
     of_seeds = [tables[name] for name in ("training", "compression") if name in figure.tables]
     if of_seeds:

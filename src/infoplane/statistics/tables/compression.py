@@ -43,9 +43,11 @@ COLUMNS = {
     "layer_dead": ("whether no unit of the layer varies over samples at the last recorded epoch", ""),
     "dead": ("whether a layer of the network is dead", ""),
     "status": ("ok, or which measure is not estimable and why; no measure is missing without it", ""),
+    "part": ("the samples that I(T;X) and I(T;Y) are over: all, or those of the training or the test part", ""),
 }
 COST = "by_run"
 RUN_BY_RUN = True
+EVERY_PART = True
 
 
 _KEYS = ["run", "seed", "layer", *SERIES]
@@ -65,8 +67,14 @@ def compression(
     I(T;X) stays within `ceiling_tolerance` bits of H(X) at every recorded epoch: it then cannot show compression, and a
     drop near 0 says nothing about the network. `ceiling_share` is the share of recorded epochs that it spends there.
 
-    Seeds that diverged or are dead stay as rows, their measures are NaN. The columns are those of `COLUMNS`.
+    Seeds that diverged or are dead stay as rows, their measures are NaN. Each part of the samples that `information`
+    has is measured by itself. The columns are those of `COLUMNS`.
     """
+    parts = list(information["part"].unique()) if "part" in information else []
+    if len(parts) > 1:
+        settings = {"end_share": end_share, "ceiling_tolerance": ceiling_tolerance}
+        of_parts = [compression(information[information["part"] == part], training, **settings) for part in parts]
+        return pd.concat(of_parts, ignore_index=True)
     require_columns(information, [*_KEYS, *SERIES_DETAILS, "epoch", "i_tx", "i_ty", VARYING_UNITS], "information")
     losses = ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]
     require_columns(training, ["run", "seed", "epoch", *losses, "diverged_epoch"], "training")
@@ -140,7 +148,7 @@ def compression(
     rows.loc[left_out, "at_ceiling"] = False
     rows["last_epoch"] = epochs[lasts]
     rows["status"] = _status(rows, missing, counts, constant)
-    return rows.drop(columns="last_epoch")
+    return rows.drop(columns="last_epoch").assign(part=parts[0] if parts else "all")
 
 
 def _training_end(rows: pd.DataFrame, training: pd.DataFrame) -> pd.DataFrame:
