@@ -9,30 +9,30 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, validators
 
-from infoplane.configuration.messages import Schema, resolved, sentence
+from infoplane.configuration.messages import Schema, dereferenced, sentence
 from infoplane.errors import InfoplaneError
 
 
 def part_of(schema: Schema, root: Schema, key: str | None) -> Schema:
     """The schema of a key, or with None that of a list's entries; empty, which takes all, where there is none."""
-    schema = resolved(schema, root)
+    schema = dereferenced(schema, root)
     for alternative in schema.get("anyOf", schema.get("oneOf", [schema])):
-        names = resolved(alternative, root)
+        names = dereferenced(alternative, root)
         properties = names.get("properties", {})
         part = names.get("items") if key is None else properties.get(key, names.get("additionalProperties"))
         if isinstance(part, Mapping):
-            return resolved(part, root)
+            return dereferenced(part, root)
     return {}
 
 
 def completed(values: Any, schema: Schema, root: Schema) -> Any:
     """A copy in which keys that are left out have the defaults of the schema, outside the runs."""
-    schema = resolved(schema, root)
+    schema = dereferenced(schema, root)
     if not isinstance(values, Mapping):
         return deepcopy(values)
     complete = {key: deepcopy(value) for key, value in values.items()}
     for key, part in schema.get("properties", {}).items():
-        part = resolved(part, root)
+        part = dereferenced(part, root)
         if key not in complete and "default" in part:
             complete[key] = deepcopy(part["default"])
         if key in complete:

@@ -13,7 +13,7 @@ from jsonschema.exceptions import ValidationError
 Schema = Mapping[str, Any]
 
 
-def resolved(schema: Schema, root: Schema) -> Schema:
+def dereferenced(schema: Schema, root: Schema) -> Schema:
     """The schema that a `$ref` into `$defs` points to, under what stands beside the reference."""
     if "$ref" not in schema:
         return schema
@@ -31,12 +31,12 @@ def sentence(errors: Iterable[ValidationError], root: Schema, where: str) -> str
     limit: Any = error.validator_value
     if error.validator == "anyOf" and isinstance(found, Mapping):
         # Where only one of the alternatives is a section, that is the one that is meant.
-        sections = [place for place, part in enumerate(limit) if resolved(part, root).get("type") == "object"]
+        sections = [place for place, part in enumerate(limit) if dereferenced(part, root).get("type") == "object"]
         if len(sections) == 1:
             inner = [each for each in error.context or [] if each.schema_path[0] == sections[0]]
             return sentence(inner, root, where)
     if error.validator == "additionalProperties":
-        keys = resolved(broken, root)["properties"]
+        keys = dereferenced(broken, root)["properties"]
         unknown = next(name for name in found if name not in keys)
         # A key that is empty or has a line break or the like is shown as text, so that the message stays one line.
         name = str(unknown) if unknown != "" and str(unknown).isprintable() else shown(str(unknown))
@@ -61,7 +61,7 @@ def sentence(errors: Iterable[ValidationError], root: Schema, where: str) -> str
 
 def wanted(schema: Any, root: Schema) -> str:
     """What a schema allows, in words."""
-    schema = resolved(schema, root)
+    schema = dereferenced(schema, root)
     for alternatives in ("anyOf", "oneOf"):
         if alternatives in schema:
             return ", or ".join(wanted(part, root) for part in schema[alternatives])
