@@ -136,3 +136,15 @@ def test_noises_share_points_unless_they_differ():
     parts = list(pairwise._scaled(samples, noises))
     assert [len(factors) for _, factors in parts] == [2, 1, 1]
     assert [points[1, 0] for points, _ in parts] == [0, np.float32(1e-15), 0]
+
+
+def test_rows_that_are_near_for_some_noises_only():
+    """Blocks of neighbours, of which larger noise reaches more: each noise has its own rows in twos."""
+    rng = np.random.default_rng(66)
+    activity, labels = rng.normal(size=(3, 2500, 2)).astype(np.float32), rng.integers(0, 2, 2500)
+    activity[1] = np.maximum(activity[1], 0)
+    activity[2] = np.tanh(1.5 * activity[2])
+    settings = scan_settings("kde", "noise_variance", [1e-4, 3e-4, 1e-3, 3e-3, 1e-2])
+    scanned = scan_estimates(METHODS["kde"], activity, labels, None, LAYER, settings, "cpu")
+    for found, each in zip(scanned, settings, strict=True):
+        assert_same(found, METHODS["kde"].estimate(activity, labels, None, LAYER, each, "cpu"))
