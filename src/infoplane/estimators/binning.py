@@ -51,10 +51,8 @@ def binned_estimates(
     for number, item in enumerate(samples.items()):
         for at, bins in enumerate(bins_of(item)):
             result[at, :, number] = counted[at].values(*joint_states(item, bins))
-    return [
-        _binned_estimate(rows.reshape(len(rows), *samples.leading), each)
-        for rows, each in zip(result, settings, strict=True)
-    ]
+    result = result.reshape(*result.shape[:2], *samples.leading)
+    return [_binned_estimate(values, each) for values, each in zip(result, settings, strict=True)]
 
 
 def _binned_estimate(values: NDArray[np.float64], settings: Mapping[str, Any]) -> Estimate:

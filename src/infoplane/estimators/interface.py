@@ -7,7 +7,7 @@ that others need of it: which settings a user may give, how the pipeline calls i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -204,8 +204,14 @@ def scan_estimates(
         raise InfoplaneError(f"{method.name} needs inputs, and there are none")
     further = {"inputs": inputs} if method.needs_inputs else {}
     if method.scan is not None:
-        return method.scan(activity, labels, input_ids, layer, settings, device, **further)
-    return [method.estimate(activity, labels, input_ids, layer, each, device, **further) for each in settings]
+        found = method.scan(activity, labels, input_ids, layer, settings, device, **further)
+    else:
+        found = [method.estimate(activity, labels, input_ids, layer, each, device, **further) for each in settings]
+    if not method.lacks:
+        return found
+    return [
+        [replace(estimate, undefined={**method.lacks, **estimate.undefined}) for estimate in bounds] for bounds in found
+    ]
 
 
 def exact(value: float) -> str:
