@@ -12,8 +12,8 @@ def text() -> str:
     lines = [
         "# Tables of statistics",
         "",
-        "Each table is the file of its name in `results/<study>/tables/`, with the ending `.csv`. This page is written by",
-        "`python tools/document_tables.py` from what the modules in `src/infoplane/statistics/tables/` declare.",
+        "Each table is the file of its name in `results/<study>/tables/`, with the ending `.csv`.",
+        "`python tools/document_tables.py` writes this page from the modules in `src/infoplane/statistics/tables/`.",
         "",
         "## Columns of several tables",
         "",
