@@ -7,13 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.claims.parts import (
-    Evidence,
-    Part,
-    above,
-    mean_part,
-    missing,
-)
+from infoplane.claims.parts import Evidence, Part, above, mean_part, missing
 from infoplane.settings import ADAPTIVE_METHODS
 from infoplane.statistics.inference.resampling import Floats
 from infoplane.statistics.series import OfRun, mean_over_layers
