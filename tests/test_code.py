@@ -23,7 +23,11 @@ STAGES = {
     "figure": ("figure", ["figures.learning_curves:draw", "estimators.methods.ebab:LOOK"], []),
     **{name: ("table", [f"statistics.tables.{name}:{name}"], []) for name in TABLES},
     **{
-        name: (name, [f"{claim.module}:{part}" for claim in CLAIMS.values() for part in ("parts", "STATEMENT")], [])
+        name: (
+            name,
+            [f"{claim.module}:{part}" for claim in CLAIMS.values() for part in ("parts", "STATEMENT", "PARTS")],
+            [],
+        )
         for name in ("claims", "sensitivity")
     },
     "overview": ("overview", [], []),

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infoplane import activation_functions, configuration, datasets, estimators, figures
+from infoplane.claims import CLAIMS
 from infoplane.configuration import Study
 from infoplane.errors import InfoplaneError
 from infoplane.settings import EstimatorSettings, RecordedEpochs, RecordedSettings, RunSettings
@@ -72,6 +73,21 @@ def test_the_papers_study():
         epochs = run.recorded_epochs.resolve(run.epochs)
         assert (len(epochs), epochs[0], epochs[-1]) == (274, 0, 8000)
         assert (run.learning_rate, run.batch_size, run.split.fraction) == (4e-4, 512, 0.8)
+
+
+def test_a_study_may_have_no_claims_or_some_of_them(default):
+    default["sensitivity"]["enabled"] = True
+    study = load(changed(default, "claims", "none"))
+    assert study.claims is None
+    assert not study.sensitivity.enabled
+    assert not study.sensitivity.variants
+    assert "sensitivity" not in study.figures
+    assert set(study.figures) | {"sensitivity"} == set(load(default).figures)
+    text = yaml.safe_load(configuration.resolved(changed(default, "claims", "none"), SCHEMA))
+    assert text["claims"] == "none"
+    assert load(text).claims is None
+    assert load(default).claims["hypotheses"] == list(CLAIMS)
+    assert load(changed(default, "claims/hypotheses", ["C3", "C1"])).claims["hypotheses"] == ["C3", "C1"]
 
 
 def test_config_yaml_explains_every_key_of_the_schema(default):
@@ -406,6 +422,12 @@ PARTS = 'a list of 1 or more distinct entries, each "all", "training" or "test"'
         ("estimators/fixed/range", [1, -1], "estimators.fixed*[1, -1]*"),
         ("statistics/primary_measure", "dorp", 'statistics.primary_measure is "dorp"; it must be "drop", *'),
         ("statistics/confidence", 95, "statistics.confidence is 95; it must be a number greater than 0 and less *"),
+        ("claims", "nothing", 'claims is "nothing"; it must be "none", or a section with keys'),
+        ("claims/hypotheses", ["C1", "C9"], 'claims.hypotheses has "C9"; allowed are C1, *'),
+        ("claims/hypotheses", "some", 'claims.hypotheses is "some"; it must be "all", or a list of 1 or more *'),
+        ("claims/different", ["relu"], 'claims.different is ["relu"]; it must be a list of 2 distinct entries, *'),
+        ("claims/different", ["elu", "gleu"], 'claims.different has "gleu"; allowed are *(did you mean gelu?)'),
+        ("claims/without_phases", "rleu", 'claims.without_phases is "rleu"; allowed are *(did you mean relu?)'),
         ("sensitivity/enabled", "yes", 'sensitivity.enabled is "yes"; it must be true or false'),
         ("sensitivity/varied", {}, "sensitivity.varied is not a key; allowed are *vary (did you mean vary?)"),
         ("sensitivity/vary/ksg", {"bins": [3]}, 'sensitivity.vary has "ksg"; allowed are adaptive_kde, ebab, *'),

@@ -229,6 +229,14 @@ def test_the_front_page_lists_what_is_odd_about_the_data_once():
     assert "Notes" not in front_page("s", *tables.values(), {"sources": {"a": {**of_own, "run": "a"}}})
 
 
+def test_a_study_without_claims_has_a_front_page_without_verdicts():
+    tables, sources = study_of(2, {}), {"a": {"settings": json.dumps({"split": {"fraction": 0.5}}), "run": "a"}}
+    text = front_page("s", tables["training"], tables["summary"], None, None, {"sources": sources})
+    assert "What was run" in text
+    assert "What came out" not in text
+    assert "claim" not in text.lower()
+
+
 def test_the_page_of_claims_shows_intervals_and_takes_texts_as_they_are():
     tables = study_of(1, {})
     html = claims_page("s", tables["claims"], tables["parts"])

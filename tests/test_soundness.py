@@ -17,6 +17,7 @@ import yaml
 
 from infoplane import stages
 from infoplane.figures import FIGURES
+from infoplane.statistics import TABLES
 from infoplane.workflow.code import MESSAGES, reached
 
 pytestmark = pytest.mark.slow
@@ -158,8 +159,8 @@ def test_what_ran_is_among_what_was_digested(checkout, tmp_path):
     figures = [f"{name}-ebab" if figure.per_estimator else name for name, figure in FIGURES.items()]
     results = "results/traced"
     targets = [f"{results}/figures/{name}.svg" for name in figures]
-    targets += [f"{results}/tables/{name}.csv" for name in ("seeds_needed", "effects", "phases")]
-    targets += [f"{results}/{name}" for name in ("report/claims.html", "explorer.html")]
+    targets += [f"{results}/tables/{name}.csv" for name in TABLES]
+    targets += [f"{results}/{name}" for name in ("report/claims.html", "report/front_page.rst", "explorer.html")]
     targets += [f"{results}/animations/information_plane-ebab.gif"]
     done = subprocess.run(
         [sys.executable, "-c", SNAKEMAKE, "--cores", "2", "--configfile", "traced.yaml", "--", *targets],

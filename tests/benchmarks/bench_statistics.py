@@ -16,13 +16,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import yaml
 
-from infoplane import configuration
+from infoplane import configuration, statistics
 from infoplane.files import storage
 
 ROOT = Path(__file__).parents[2]
@@ -71,23 +72,23 @@ def grown(table: pd.DataFrame, values: list[str], epochs: np.ndarray, rng: np.ra
 
 
 def commands(study: configuration.Study, folder: Path) -> dict[str, list[str]]:
-    confidence = ["--confidence", str(study.confidence)]
-    resamples = ["--resamples", str(study.resamples), "--resampling-seed", str(study.resampling_seed)]
-    information, training = (["--" + name, f"{folder}/{name}.parquet"] for name in ("information", "training"))
-    compression = ["--compression", f"{folder}/compression.csv"]
-    return {
-        "compression": [*information, *training],
-        "phases": [*information, *training, *confidence, *resamples],
-        "compression-summary": [*compression, *confidence],
-        "correlation": [*compression, *confidence, *resamples],
-        "effects": [*compression, *confidence, *resamples],
-        "variance-components": [*compression, *confidence],
-        "seeds-needed": [*compression, *confidence, *resamples, "--width", str(study.interval_width)],
-        "claims": [
-            *[*compression, *information, "--layers", f"{folder}/layers.parquet", *confidence, *resamples],
-            *["--rules", json.dumps(study.claims), "--parts", f"{folder}/parts.csv", "--text", f"{folder}/claims.md"],
-        ],
+    """By the name of what is made its command; compression comes first, since others are made of it."""
+
+    def settings(names: Iterable[str]) -> str:
+        return json.dumps({name: getattr(study, name) for name in names})
+
+    def path(table: str) -> str:
+        return f"{folder}/{table}.{'parquet' if table in statistics.JOINED else 'csv'}"
+
+    found = {
+        name: ["table", "--name", name, "--tables", *map(path, made.tables), "--settings", settings(made.settings)]
+        for name, made in statistics.TABLES.items()
     }
+    read = [part for name in ("compression", "information", "layers") for part in (f"--{name}", path(name))]
+    written = ["--parts", f"{folder}/parts.csv", "--text", f"{folder}/claims.md"]
+    resampling = settings(["confidence", "resamples", "resampling_seed"])
+    rules = json.dumps(study.claims)
+    return {**found, "claims": ["claims", *read, "--rules", rules, "--resampling", resampling, *written]}
 
 
 def main(results: Path) -> None:
@@ -104,10 +105,10 @@ def main(results: Path) -> None:
         print("\n| command | s | MB |\n|---|---|---|")
         total, largest = 0.0, 0
         for command, arguments in commands(study, folder).items():
-            words = [sys.executable, "-m", "infoplane", command, *arguments]
+            words = [sys.executable, "-m", "infoplane", *arguments]
             start = time.perf_counter()
             done = subprocess.run(
-                [*words, "--output", str(folder / f"{command.replace('-', '_')}.csv")],
+                [*words, "--output", str(folder / f"{command}.csv")],
                 capture_output=True,
                 text=True,
                 env=one_core,

@@ -55,7 +55,7 @@ rule claims_page:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        **memory_and_time(lambda *_: need.drawing(study, [])),
+        **memory_and_time(lambda *_: need.writing(study, [])),
     params:
         code=code("claims-page"),
         page=templates("claims"),

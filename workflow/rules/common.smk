@@ -365,7 +365,9 @@ def resampling_settings():
 def code_of_claims(command):
     """The digest of the code of a command that judges the claims."""
     named = [claims.CLAIMS[name].module for name in study.claims["hypotheses"]]
-    roots = [f"{name}:{part}" for name in named for part in ("parts", "STATEMENT")]
+    roots = [
+        f"{name}:{part}" for name in named for part in ("parts", "STATEMENT", "PARTS")
+    ]
     return code(command, None, *roots)
 
 

@@ -41,7 +41,7 @@ rule overview:
     threads: 1
     resources:
         **memory_and_time(
-            lambda *_: need.drawing(study, ["training", "compression_summary"])
+            lambda *_: need.writing(study, ["training", "compression_summary"])
         ),
     params:
         code=code("overview", None, *looks()),

@@ -27,6 +27,7 @@ rule statistics:
         code=lambda wildcards: code(
             "table", None, f"statistics.tables.{wildcards.table}:{wildcards.table}"
         ),
+        run_by_run=lambda wildcards: made(wildcards).run_by_run,
         settings=lambda wildcards: statistics_settings(*made(wildcards).settings),
         part=lambda wildcards: "" if made(wildcards).every_part else part_option(),
     shell:

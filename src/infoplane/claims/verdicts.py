@@ -13,15 +13,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from infoplane.claims.parts import (
-    CONTRADICTED,
-    INCONCLUSIVE,
-    NOT_ESTIMABLE,
-    SUPPORTED,
-    Evidence,
-    Rules,
-    parts_of,
-)
+from infoplane.claims.parts import CONTRADICTED, INCONCLUSIVE, NOT_ESTIMABLE, SUPPORTED, Evidence, Rules, parts_of
 from infoplane.errors import InfoplaneError
 from infoplane.statistics.comparability import SettingsOfRuns
 from infoplane.statistics.dead import lost_networks

@@ -287,8 +287,13 @@ def of_compression(study: Study) -> Need:
     return Need(205 + _in_memory(["compression"], of), 15 + groups * per_group)
 
 
+def writing(study: Study, tables: Iterable[str]) -> Need:
+    """Of a page of words that reads these tables."""
+    return Need(170 + 1.3 * _in_memory(tables, rows(study)), 20)
+
+
 def drawing(study: Study, tables: Iterable[str]) -> Need:
-    """Of a figure, or another page, that reads these tables."""
+    """Of a figure, or a page of pictures, that reads these tables."""
     of, tables = rows(study), list(tables)
     read = sum(of.get(name, 0) for name in tables)
     return Need(290 + 1.3 * _in_memory(tables, of), 20 + 1e-5 * read)

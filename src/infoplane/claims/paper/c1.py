@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from infoplane.claims.parts import (
-    NO_SEED,
-    Evidence,
-    Part,
-    above,
-    mean_part,
-    missing,
-)
+from infoplane.claims.parts import NO_SEED, Evidence, Part, above, mean_part, missing
 
 STATEMENT = "Saturation is not required for compression: non-saturating activation functions compress too"
 PARTS = 1

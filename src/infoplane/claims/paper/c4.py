@@ -8,14 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from infoplane.claims.parts import (
-    NO_SEED,
-    Evidence,
-    Part,
-    above,
-    mean_part,
-    missing,
-)
+from infoplane.claims.parts import NO_SEED, Evidence, Part, above, mean_part, missing
 from infoplane.statistics.comparability import baseline_of
 from infoplane.statistics.series import OfRun
 from infoplane.statistics.spread import informative, spread_of_layers
