@@ -16,13 +16,22 @@ include: "workflow/rules/information.smk"
 include: "workflow/rules/distributions.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/statistics.smk"
-include: "workflow/rules/sensitivity.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/animation.smk"
 include: "workflow/rules/explorer.smk"
 include: "workflow/rules/report.smk"
-include: "workflow/rules/readme.smk"
 include: "workflow/rules/housekeeping.smk"
+
+
+if study.claims:
+
+    include: "workflow/rules/claims.smk"
+    include: "workflow/rules/readme.smk"
+
+
+if study.sensitivity.enabled:
+
+    include: "workflow/rules/sensitivity.smk"
 
 
 rule all:

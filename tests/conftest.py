@@ -4,6 +4,7 @@ import atexit
 import fcntl
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -56,7 +57,10 @@ class Checkout:
         return SnakemakeServer.run(self.folder, ["--cores", str(cores), *arguments])
 
     def planned(self, *arguments: str) -> dict[str, int]:
-        """The number of jobs by rule that a dry run announces; empty if there is nothing to do."""
+        """The number of jobs by rule that a dry run announces; empty if there is nothing to do.
+
+        One rule makes the tables of statistics, which count by the names of the tables.
+        """
         done = self.snakemake("--dry-run", *arguments)
         assert done.returncode == 0, done.stderr
         lines = iter((done.stdout + done.stderr).splitlines())
@@ -70,7 +74,10 @@ class Checkout:
                     name, count = row.split()
                     jobs[name] = int(count)
                 break
-        return {name: count for name, count in jobs.items() if name != "all"}
+        of_statistics = sum(jobs.pop(name, 0) for name in ("statistics", "small_statistics"))
+        tables = set(re.findall(r"^ +wildcards: table=(\w+)$", done.stdout + done.stderr, flags=re.M))
+        assert len(tables) == of_statistics
+        return {**{name: count for name, count in jobs.items() if name != "all"}, **dict.fromkeys(tables, 1)}
 
 
 class SnakemakeServer:

@@ -1,13 +1,14 @@
 """The configuration: what it expands to, and the sentence for every mistake."""
 
 import copy
+import importlib.util
 import json
 import subprocess
 import sys
 from pathlib import Path
-from unittest.mock import patch
 
 import h5py
+import jsonschema
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from infoplane import activation_functions, configuration, datasets, estimators, figures
 from infoplane.configuration import Study
 from infoplane.errors import InfoplaneError
-from infoplane.settings import EstimatorSettings, RecordedEpochs, RunSettings
+from infoplane.settings import EstimatorSettings, RecordedEpochs, RecordedSettings, RunSettings
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
@@ -24,7 +25,7 @@ CONFIGURATIONS = [ROOT / "config.yaml", *sorted((ROOT / "workflow/presets").glob
 
 
 def load(config: object) -> Study:
-    return configuration.load(config, SCHEMA)
+    return configuration.load(config)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,27 @@ def test_config_yaml_explains_every_key_of_the_schema(default):
     assert set(default) == set(schema["properties"])
     assert set(default["defaults"]) == set(schema["$defs"]["settings"]["properties"])
     for section in ("statistics", "claims", "sensitivity"):
-        assert set(default[section]) == set(schema["properties"][section]["properties"])
+        described = schema["properties"][section]
+        keys = next(part["properties"] for part in [described, *described.get("anyOf", [])] if "properties" in part)
+        assert set(default[section]) == set(keys)
+
+
+def test_the_file_of_the_schema_is_made_from_the_keys():
+    spec = importlib.util.spec_from_file_location("config_schema", ROOT / "tools/config_schema.py")
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    assert SCHEMA.read_text() == tool.text(), "run tools/config_schema.py"
+
+
+@pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.stem)
+def test_the_schema_takes_every_configuration_of_the_project(path):
+    """By the library itself, as an editor reads the file."""
+    validator = jsonschema.Draft202012Validator(yaml.safe_load(SCHEMA.read_text()))
+    validator.check_schema(validator.schema)
+    config = yaml.safe_load(path.read_text())
+    assert not list(validator.iter_errors(config))
+    for wrong in ({"seeds": 0}, {"runs": {"one": {"l3": 1}}}, {"parts": []}, {"defaults": {"split": {"fraction": 1}}}):
+        assert list(validator.iter_errors({**config, **wrong})), wrong
 
 
 def test_every_key_of_the_schema_is_described_and_closed():
@@ -95,6 +116,7 @@ def test_every_key_of_the_schema_is_described_and_closed():
     schema = yaml.safe_load(SCHEMA.read_text())
     walk(schema, "")
     walk(schema["$defs"]["settings"], "settings")
+    walk(schema["$defs"]["run"], "runs.*")
 
 
 def test_keys_that_are_left_out_take_the_defaults_of_the_schema():
@@ -123,6 +145,21 @@ def test_settings_survive_the_way_through_text(default):
         assert RunSettings.from_json(run.to_json()) == run
     for estimator in load(default).estimators.values():
         assert EstimatorSettings.from_json(estimator.to_json()) == estimator
+
+
+def test_the_text_of_settings_is_the_one_that_finished_results_have():
+    study = load({"study": "small", "runs": {"one": {"l2": 1, "dataset": "shuffled", "dataset_options": {"seed": 4}}}})
+    assert study.runs["one"].to_json() == (
+        '{"activations":["tanh","tanh","tanh","tanh","tanh"],"batch_normalisation":false,"batch_size":512,'
+        '"dataset":"shuffled","dataset_options":[["seed",4]],"dropout":0.0,"epochs":8000,"hidden_layers":[10,7,5,4,3],'
+        '"initialisation":{"scale":null,"scheme":"truncated_normal"},"l2":1.0,"learning_rate":0.0004,"momentum":0.0,'
+        '"optimiser":"adam","penalised_layers":[1,2,3,4,5],"record_gradients":false,'
+        '"recorded_epochs":{"count":400,"epochs":[],"spacing":"log"},'
+        '"split":{"fraction":0.8,"order":"shuffled","seed":0,"stratified":false},"study_seed":0,"weight_decay":0.0}'
+    )
+    own = {"method": "kde", "noise_variance": 1}
+    of_study = load({"study": "small", "runs": {"one": {}}, "estimators": {"own": own}}).estimators["own"]
+    assert of_study.to_json() == '{"method":"kde","settings":{"noise_variance":1}}'
 
 
 def test_the_order_of_keys_does_not_change_the_text_of_settings(default):
@@ -193,8 +230,78 @@ def test_a_variant_may_not_take_the_name_of_an_estimator(default):
         load(config)
 
 
+# Runs that are recorded elsewhere.
+
+
+def test_a_recorded_run_stands_beside_the_trained_ones_or_alone(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    runs = {"one": {"recorded": "mine/seed_*.h5"}, "two": {}, "three": {"recorded": ["~/b.h5", "a?.h5", "./a?.h5"]}}
+    study = load({"study": "small", "runs": runs})
+    assert list(study.runs) == ["two"]
+    assert study.recorded == {
+        "one": RecordedSettings(("mine/seed_*.h5",)),
+        "three": RecordedSettings(("/home/me/b.h5", "a?.h5")),
+    }
+    assert study.recorded["one"].to_json() == '{"patterns":["mine/seed_*.h5"]}'
+    alone = load({"study": "small", "runs": {"one": runs["one"]}})
+    assert (alone.runs, list(alone.recorded)) == ({}, ["one"])
+
+
+# Parts of the samples, fewer epochs, and scans of a setting.
+
+
+def test_information_may_be_of_parts_of_the_samples(default):
+    assert (load(default).parts, load(default).part) == (("all",), "all")
+    config = changed(changed(default, "parts", ["test", "training"]), "statistics/part", "training")
+    assert (load(config).parts, load(config).part) == (("test", "training"), "training")
+
+
+def test_an_estimator_may_be_computed_at_fewer_epochs(default):
+    config = changed(default, "estimators/ebab/at_epochs", 60)
+    for study in (load(config), load(yaml.safe_load(configuration.resolved(config)))):
+        few = study.estimators["ebab"]
+        assert few.at_epochs == 60
+        assert json.loads(few.to_json()) == {"at_epochs": 60, "method": "ebab", "settings": few.settings}
+        assert EstimatorSettings.from_json(few.to_json()) == few
+        # Its variants are computed at as many.
+        assert study.sensitivity.variants["ebab_bins_10"].settings.at_epochs == 60
+        assert study.estimators["kde"].at_epochs is None
+    every = changed(default, "estimators/ebab/at_epochs", None)
+    assert load(every).estimators == load(default).estimators
+    assert load(every).estimators["ebab"].to_json() == load(default).estimators["ebab"].to_json()
+    assert "at_epochs" not in load(every).estimators["ebab"].to_json()
+
+
+def test_a_list_of_values_for_one_setting_is_a_scan(default):
+    scanned = {"method": "kde", "noise_variance": [1.0e-4, 1.0e-2], "at_epochs": 20}
+    config = changed(default, "estimators/noise", scanned)
+    for study in (load(config), load(yaml.safe_load(configuration.resolved(config)))):
+        scan = study.scans["noise"]
+        assert (scan.method, scan.key, scan.values) == ("kde", "noise_variance", (1.0e-4, 1.0e-2))
+        assert scan.settings == tuple(EstimatorSettings("kde", {"noise_variance": v}, 20) for v in (1.0e-4, 1.0e-2))
+        assert list(study.scans) == ["noise"]
+        assert study.estimators == load(default).estimators
+    one = load(changed(default, "estimators/bins", {"method": "ebab", "bins": [7]})).scans["bins"]
+    assert (one.values, one.settings[0].settings["bins"]) == ((7,), 7)
+    # A scan has a name, too, which no variant may take.
+    with pytest.raises(InfoplaneError, match=r"sensitivity\.vary\.ebab\.bins has 10, whose name ebab_bins_10 is that"):
+        load(changed(default, "estimators/ebab_bins_10", {"method": "ebab", "bins": [7, 8]}))
+
+
+def test_a_list_that_is_a_value_is_no_scan(default):
+    study = load(changed(default, "estimators/fixed/range", [-1, 1]))
+    assert not study.scans
+    assert study.estimators["fixed"].settings["range"] == [-1, 1]
+    ranges = [[-1, 1], "layer_maximum", [0, 2.5]]
+    config = changed(default, "estimators/ranges", {"method": "fixed_binning", "range": ranges})
+    assert load(config).scans["ranges"].values == tuple(ranges)
+    assert [each.settings["range"] for each in load(config).scans["ranges"].settings] == ranges
+
+
 NAME = "1 to 64 letters, digits, '.', '_' or '-', of which the first is a letter or digit"
 WHOLE = "a whole number of at least 1"
+PATHS = "a text, or a list of 1 or more distinct entries, each a text"
+PARTS = 'a list of 1 or more distinct entries, each "all", "training" or "test"'
 
 
 @pytest.mark.parametrize(
@@ -294,7 +401,7 @@ WHOLE = "a whole number of at least 1"
             'estimators.ebab.method is "ebap"; allowed are *ebab* (did you mean ebab?)',
         ),
         ("estimators/ebab/bins", 0, "estimators.ebab.bins is 0; it must be a whole number of at least 2"),
-        ("estimators/ebab/bin", 3, "estimators.ebab.bin is not a key; allowed are bins, * (did you mean bins?)"),
+        ("estimators/ebab/bin", 3, "estimators.ebab.bin is not a key; allowed are at_epochs, bins, * (did you mean *"),
         ("estimators/fixed/range", "max", 'estimators.fixed.range is "max"; it must be "activation_function", *'),
         ("estimators/fixed/range", [1, -1], "estimators.fixed*[1, -1]*"),
         ("statistics/primary_measure", "dorp", 'statistics.primary_measure is "dorp"; it must be "drop", *'),
@@ -323,6 +430,121 @@ WHOLE = "a whole number of at least 1"
         ("sensitivity/stopping", [0], "sensitivity.stopping.0 is 0; it must be a number greater than 0 and of at *"),
         ("sensitivity/stopping", [1.5], "sensitivity.stopping.0 is 1.5; it must be a number *of at most 1"),
         ("figures", ["plain"], 'figures has "plain"; allowed are *information_plane*'),
+        # Another kind of value than the key takes.
+        ("defaults", ["epochs"], 'defaults is ["epochs"]; it must be a section with keys'),
+        ("runs", ["tanh"], 'runs is ["tanh"]; it must be a section with keys'),
+        ("statistics", None, "statistics is null; it must be a section with keys"),
+        ("claims/negligible", 0.05, "claims.negligible is 0.05; it must be a section with keys"),
+        ("sensitivity/vary", [], "sensitivity.vary is []; it must be a section with keys"),
+        ("sensitivity/vary/ebab", None, "sensitivity.vary.ebab is null; it must be a section with keys"),
+        ("estimators/ebab", "ebab", 'estimators.ebab is "ebab"; it must be a section with the keys method'),
+        ("defaults/l2", True, "defaults.l2 is true; it must be a number of at least 0"),
+        ("defaults/epochs", True, f"defaults.epochs is true; it must be {WHOLE} and of at most 10000000"),
+        ("defaults/hidden_layers", [True], "defaults.hidden_layers.0 is true; it must be a whole number of at least 1"),
+        ("defaults/record_gradients", 1, "defaults.record_gradients is 1; it must be true or false"),
+        ("defaults/split/stratified", "false", 'defaults.split.stratified is "false"; it must be true or false'),
+        ("defaults/optimiser", ["adam"], 'defaults.optimiser is ["adam"]; it must be "adam" or "sgd"'),
+        (
+            "defaults/dataset_options",
+            {"seed": [1]},
+            "defaults.dataset_options.seed is [1]; it must be a text, *",
+        ),
+        ("estimators/kde/noise_variance", True, "estimators.kde.noise_variance is true; it must be a number greater *"),
+        ("statistics/resamples", "many", 'statistics.resamples is "many"; it must be a whole number of at least 100 *'),
+        # Numbers that no computer word holds.
+        ("claims/significance", float("nan"), "claims.significance is NaN; it must be a number greater than 0 and *"),
+        ("claims/negligible/drop", float("-inf"), "claims.negligible.drop is -Infinity; it must be a number"),
+        ("sensitivity/stopping", [float("nan")], "sensitivity.stopping.0 is NaN; it must be a number greater than 0 *"),
+        ("seeds", 10**400, f"seeds is 1000*...; it must be {WHOLE} and of at most 100000"),
+        ("defaults/l2", 10**400, "defaults.l2 is 1000*...; it must be a number of at least 0"),
+        ("estimators/ebab/shuffle_seed", 2**63, "estimators.ebab.shuffle_seed is 9223372036854775808; it must be a *"),
+        # Keys within sections, those that are no text, and the empty one.
+        ("defaults/split/sed", 1, "defaults.split.sed is not a key; allowed are * (did you mean seed?)"),
+        (
+            "defaults/recorded_epochs",
+            {"spacing": "log", "cuont": 3},
+            "defaults.recorded_epochs.cuont is not a key; allowed are count and spacing (did you mean count?)",
+        ),
+        ("defaults/recorded_epochs", {"spacing": "log"}, "defaults.recorded_epochs.count is missing; it is required"),
+        ("defaults/recorded_epochs", {"count": 1, "spacing": "log"}, "defaults.recorded_epochs.count is 1; it must *"),
+        ("runs/tanh/recorded_epochs", {"count": 3, "spacing": "lin"}, 'runs.tanh.recorded_epochs.spacing is "lin"; *'),
+        (
+            "claims/negligible/finl",
+            1,
+            "claims.negligible.finl is not a key; allowed are balance, drop and *final?)",
+        ),
+        ("statistics/confidense", 0.9, "statistics.confidense is not a key; allowed are * (did you mean confidence?)"),
+        ("defaults/7", 1, "defaults.7 is not a key; allowed are *"),
+        ("estimators/ebab", {"method": "ebab", 7: 1}, "estimators.ebab.7 is not a key; allowed are *"),
+        ("sensitivity/vary", {7: {"bins": [3]}}, 'sensitivity.vary has "7"; allowed are *'),
+        ("defaults/dataset_options", {7: 1}, "runs.tanh.dataset: data set szt has no option '7'; *"),
+        ("defaults/dataset_options", {"name": 1}, "runs.tanh.dataset: data set szt has no option 'name'; *"),
+        ("", 1, '"" is not a key; allowed are *'),
+        # Recorded runs.
+        ("runs/tanh/recorded", "a.h5", "runs.tanh.activation stands beside recorded; a run that is recorded has no *"),
+        ("runs/net", {"recorded": 5}, f"runs.net.recorded is 5; it must be {PATHS}"),
+        ("runs/net", {"recorded": None}, f"runs.net.recorded is null; it must be {PATHS}"),
+        ("runs/net", {"recorded": []}, f"runs.net.recorded is []; it must be {PATHS}"),
+        ("runs/net", {"recorded": ["a", "a"]}, f'runs.net.recorded is ["a", "a"]; it must be {PATHS}'),
+        ("runs/net", {"recorded": ""}, "runs.net.recorded: '' is no path of a file; *"),
+        ("runs/net", {"recorded": ["a", "b\n"]}, "runs.net.recorded: 'b\\n' is no path of a file; *"),
+        ("runs/net", {"recorded": "my/{run}.h5"}, "runs.net.recorded: the path my/{run}.h5 has braces or angle *link*"),
+        ("runs/net", {"recorded": ["a", "<b>"]}, "runs.net.recorded: the path <b> has braces or angle brackets, *"),
+        ("runs/net", {"recordet": "a"}, "runs.net.recordet is not a key; allowed are * (did you mean recorded?)"),
+        ("defaults/recorded", "a", "defaults.recorded is not a key; allowed are activation, *"),
+        # Parts of the samples.
+        ("parts", [], f"parts is []; it must be {PARTS}"),
+        ("parts", "all", f'parts is "all"; it must be {PARTS}'),
+        ("parts", ["test", "test"], f'parts is ["test", "test"]; it must be {PARTS}'),
+        ("parts", ["train"], 'parts.0 is "train"; it must be "all", "training" or "test"'),
+        ("parts", ["training", "test"], 'statistics.part is "all"; it must be one of parts: "training" or "test"'),
+        ("statistics/part", "test", 'statistics.part is "test"; it must be one of parts: "all"'),
+        ("statistics/part", "tset", 'statistics.part is "tset"; it must be "all", "training" or "test"'),
+        # Fewer epochs, and scans.
+        (
+            "estimators/ebab/at_epochs",
+            1,
+            "estimators.ebab.at_epochs is 1; it must be a whole number of at least 2*",
+        ),
+        ("estimators/ebab/at_epochs", [60], "estimators.ebab.at_epochs is [60]; it must be a whole number of at *"),
+        (
+            "estimators/ebab/at_epoch",
+            60,
+            "estimators.ebab.at_epoch is not a key; * (did you mean at_epochs?)",
+        ),
+        (
+            "sensitivity/vary/ebab",
+            {"at_epochs": [9]},
+            "sensitivity.vary.ebab.at_epochs is not a key; allowed are b*",
+        ),
+        (
+            "estimators/ebab/bins",
+            [],
+            "estimators.ebab.bins is []; it must be a whole number of at least 2, or for a scan a list of such values",
+        ),
+        ("estimators/ebab/bins", [30, 1], "estimators.ebab.bins.1 is 1; it must be a whole number of at least 2"),
+        (
+            "estimators/ebab/bins",
+            [30, 10, 30.0],
+            "estimators.ebab.bins has 30.0 twice; the values of a scan must be distinct",
+        ),
+        (
+            "estimators/ebab",
+            {"method": "ebab", "bins": [10, 30], "shuffles": [0, 5]},
+            "estimators.ebab has lists for bins and shuffles; only one may be a list",
+        ),
+        ("estimators/ebab/bin", [3], "estimators.ebab.bin is not a key; allowed are *did you mean bins?)"),
+        (
+            "estimators/fixed/range",
+            [[-1, 1], [1, -1]],
+            "estimators.fixed: range is [1, -1]: two finite numbers are needed, the first below the second",
+        ),
+        (
+            "estimators",
+            {"one": {"method": "kde", "noise_variance": [1.0]}},
+            "estimators has scans alone; it must have an entry with one value for each setting, too",
+        ),
+        ("sensitivity/vary/scan", {"bins": [3]}, 'sensitivity.vary has "scan"; allowed are *'),
     ],
 )
 def test_a_mistake_gets_one_sentence(default, path, value, sentence):
@@ -336,6 +558,11 @@ def test_a_mistake_gets_one_sentence(default, path, value, sentence):
         at = message.index(part, at)
     assert rest or message == f"config.yaml: {sentence}"
     assert "\n" not in message
+
+
+def test_a_key_that_is_misspelled_comes_before_the_one_that_is_missing():
+    with pytest.raises(InfoplaneError, match=r"studdy is not a key; allowed are .* \(did you mean study\?\)"):
+        load({"studdy": "x", "runs": {"one": {}}})
 
 
 _JSON = st.recursive(
@@ -410,8 +637,7 @@ def test_no_configuration_gives_a_traceback(data):
         schema = {"type": "object", "properties": dict(estimators.METHODS[name].settings)}
         config["estimators"] = {"one": {"method": name, **data.draw(_values(schema, _ROOT, 1))}}
     try:
-        with patch.object(configuration, "read_yaml", return_value=_ROOT):  # which takes most of the time
-            study = load(config)
+        study = load(config)
     except InfoplaneError as error:
         assert "\n" not in str(error)  # noqa: PT017
         return
@@ -419,7 +645,7 @@ def test_no_configuration_gives_a_traceback(data):
         assert RunSettings.from_json(run.to_json()) == run
         assert run.recorded_epochs.resolve(run.epochs)[0] == 0
         datasets.files(run.dataset, **dict(run.dataset_options))
-    for estimator in study.estimators.values():
+    for estimator in [*study.estimators.values(), *(each for scan in study.scans.values() for each in scan.settings)]:
         assert EstimatorSettings.from_json(estimator.to_json()) == estimator
         assert estimators.METHODS[estimator.method].describe(estimator.settings)
 
@@ -523,7 +749,7 @@ def on_command_line(config: dict, *entries: str) -> dict:
     given = parse_config(entries)
     merged = copy.deepcopy(config)
     update_config(merged, given)
-    return configuration.with_texts_read(merged, given, SCHEMA)
+    return configuration.with_texts_read(merged, given)
 
 
 @pytest.mark.parametrize(
@@ -552,6 +778,10 @@ def on_command_line(config: dict, *entries: str) -> dict:
         ("sensitivity={enabled: false}", "sensitivity/enabled", False),
         ("claims={estimator: null, significance: 0.01}", "claims/estimator", None),
         ("figures=[l2]", "figures", ["l2"]),
+        ("parts=[all, test]", "parts", ["all", "test"]),
+        ("runs={1: {recorded: 2}}", "runs/1/recorded", "2"),
+        ("estimators={ebab: {at_epochs: 30}}", "estimators/ebab/at_epochs", 30),
+        ("estimators={scan: {method: kde, noise_variance: [1e-3, 1]}}", "estimators/scan/noise_variance", [0.001, 1]),
     ],
 )
 def test_a_value_on_the_command_line_means_what_it_means_in_a_file(default, entry, path, value):
@@ -604,8 +834,7 @@ def test_a_mistake_on_the_command_line_gets_one_sentence(default, entry, sentenc
 @settings(deadline=None, max_examples=100)
 @given(given=st.dictionaries(st.sampled_from(sorted(yaml.safe_load(SCHEMA.read_text())["properties"])), _JSON))
 def test_nothing_on_the_command_line_gives_a_traceback(given):
-    with patch.object(configuration, "read_yaml", return_value=_ROOT):
-        configuration.with_texts_read({"study": "x", "runs": {"one": {}}}, given, SCHEMA)
+    configuration.with_texts_read({"study": "x", "runs": {"one": {}}}, given)
 
 
 def test_snakemake_takes_nested_values_and_further_files(checkout):
@@ -629,9 +858,14 @@ def test_snakemake_takes_nested_values_and_further_files(checkout):
     assert (written["defaults"]["epochs"], written["defaults"]["record_gradients"]) == (3, False)
 
 
-def test_reading_a_configuration_imports_nothing_heavy():
-    code = (
-        "import sys, infoplane.configuration\n"
-        "print([name for name in ('torch', 'pandas', 'matplotlib', 'numba', 'scipy') if name in sys.modules])"
-    )
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [
+        ("configuration", ("torch", "pandas", "matplotlib", "numba", "scipy")),
+        # Each job reads the settings, and none of them checks a configuration.
+        ("settings", ("pydantic", "jsonschema", "yaml", "torch", "pandas", "matplotlib", "numba", "scipy")),
+    ],
+)
+def test_reading_a_configuration_or_settings_imports_nothing_heavy(module, names):
+    code = f"import sys, infoplane.{module}; print([name for name in {names} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"

@@ -1,6 +1,5 @@
 """The distribution of activity and the bins on it: the estimators' own, and all values counted."""
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -29,7 +28,7 @@ def settings():
         "runs": {"relu": {"activation": "relu"}},
         "estimators": {"ebab": {"method": "ebab"}},
     }
-    return configuration.load(config, ROOT / "workflow/schemas/config.schema.yaml").runs["relu"]
+    return configuration.load(config).runs["relu"]
 
 
 @pytest.fixture
@@ -43,8 +42,9 @@ def dump(tmp_path, settings):
             generator.uniform(size=(3, 2, 400, 2)).astype(np.float32),
         ]
         path = tmp_path / "seeds_0-2.h5"
-        with storage.create(path, "activations", {"run": "relu", "settings": settings.to_json()}) as file:
-            arrays = {"seeds": np.arange(3), "epochs": np.array([0, 2])}
+        with storage.create(path, "recording", {"run": "relu", "settings": settings.to_json()}) as file:
+            file.attrs["recording"] = 1
+            arrays = {"seeds": np.arange(3), "epochs": np.array([0, 2]), "labels": np.arange(400) % 2}
             arrays["diverged_epoch"] = np.array([2 if seed in diverged else -1 for seed in range(3)])
             for number, values in enumerate(activity, start=1):
                 arrays[f"layer{number}/activity"] = values
@@ -53,6 +53,10 @@ def dump(tmp_path, settings):
                 arrays[f"layer{number}/varying_units"] = (values.max(2) > values.min(2)).sum(2).astype(np.float32)
             for name, values in arrays.items():
                 storage.write_array(file, name, values)
+            for number, ends in ((1, None), (2, (0.0, 1.0))):
+                file[f"layer{number}"].attrs["lower_bound"] = 0.0
+                if ends:
+                    file[f"layer{number}"].attrs["function_range"] = ends
         return path, activity
 
     return write
@@ -60,7 +64,7 @@ def dump(tmp_path, settings):
 
 def test_bins_are_those_of_the_estimators(dump, settings, tmp_path):
     path, activity = dump(0)
-    distributions(path, settings, ESTIMATORS, tmp_path / "table.parquet")
+    distributions(path, ESTIMATORS, tmp_path / "table.parquet")
     table = storage.read_table(tmp_path / "table.parquet")
     assert table["estimator"].unique().tolist() == ["", "fixed", "ebab"]
     # The first seed that did not diverge, at the last epoch.
@@ -93,11 +97,11 @@ def test_bins_are_those_of_the_estimators(dump, settings, tmp_path):
 
 def test_a_run_in_which_all_seeds_diverged_has_no_rows_but_the_same_columns(dump, settings, tmp_path):
     path, _ = dump(0, 1, 2)
-    distributions(path, settings, ESTIMATORS, tmp_path / "none.parquet")
+    distributions(path, ESTIMATORS, tmp_path / "none.parquet")
     none = storage.read_table(tmp_path / "none.parquet")
     path.unlink()
     path, _ = dump()
-    distributions(path, settings, ESTIMATORS, tmp_path / "some.parquet")
+    distributions(path, ESTIMATORS, tmp_path / "some.parquet")
     some = storage.read_table(tmp_path / "some.parquet")
     assert len(none) == 0
     assert none.columns.tolist() == some.columns.tolist()
@@ -107,7 +111,7 @@ def test_a_run_in_which_all_seeds_diverged_has_no_rows_but_the_same_columns(dump
     )
 
 
-def test_a_dump_of_other_settings_is_refused(dump, settings, tmp_path):
+def test_a_recording_of_another_run_is_refused(dump, tmp_path):
     path, _ = dump()
-    with pytest.raises(storage.InfoplaneError, match="made with other settings of the run"):
-        distributions(path, dataclasses.replace(settings, l2=1.0), ESTIMATORS, tmp_path / "table.parquet")
+    with pytest.raises(storage.InfoplaneError, match="this recording is of the run 'relu', not of 'elu'"):
+        distributions(path, ESTIMATORS, tmp_path / "table.parquet", run="elu")

@@ -13,7 +13,7 @@ from docutils.core import publish_parts
 from PIL import Image
 
 from infoplane import configuration
-from infoplane.claims import claims_page
+from infoplane.claims.page import claims_page
 from infoplane.errors import InfoplaneError
 from infoplane.figures import FIGURES
 from infoplane.files import storage
@@ -23,7 +23,6 @@ from infoplane.stages import readme
 
 ROOT = Path(__file__).parents[1]
 SMOKE = "workflow/presets/smoke.yaml"
-SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -120,8 +119,8 @@ def test_the_pages_of_the_report_load_nothing(report, results, chromium):
 @pytest.mark.slow
 def test_a_study_made_from_its_configuration_file_is_the_same(smoke):
     path = smoke.folder / "results/smoke/configuration.yaml"
-    original = configuration.load(yaml.safe_load((ROOT / SMOKE).read_text()), SCHEMA)
-    again = configuration.load(yaml.safe_load(path.read_text()), SCHEMA)
+    original = configuration.load(yaml.safe_load((ROOT / SMOKE).read_text()))
+    again = configuration.load(yaml.safe_load(path.read_text()))
     assert (again.name, again.seeds, again.runs) == (original.name, original.seeds, original.runs)
     assert (again.estimators, again.claims) == (original.estimators, original.claims)
     assert smoke.planned("--configfile", str(path), "--config", 'figures=["learning_curves"]') == {}
@@ -130,12 +129,12 @@ def test_a_study_made_from_its_configuration_file_is_the_same(smoke):
 @pytest.mark.parametrize("path", [ROOT / "config.yaml", *sorted((ROOT / "workflow/presets").glob("*.yaml"))])
 def test_a_resolved_configuration_is_complete_and_means_the_same(path):
     given = yaml.safe_load(path.read_text())
-    text = configuration.resolved(given, SCHEMA)
-    original, again = (configuration.load(config, SCHEMA) for config in (given, yaml.safe_load(text)))
+    text = configuration.resolved(given)
+    original, again = (configuration.load(config) for config in (given, yaml.safe_load(text)))
     assert again.runs == original.runs
     assert again.estimators == original.estimators
     assert again.claims == original.claims
-    assert configuration.resolved(yaml.safe_load(text), SCHEMA) == text
+    assert configuration.resolved(yaml.safe_load(text)) == text
     assert "device" not in text
     assert "batch_normalisation: false" in text
 

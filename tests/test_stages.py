@@ -12,14 +12,15 @@ import h5py
 import numpy as np
 import pytest
 
+from infoplane.activity import recording as recording_module
+from infoplane.activity.recording import open_recording
 from infoplane.errors import InfoplaneError
 from infoplane.estimators import METHODS
 from infoplane.files import storage
 from infoplane.settings import Block, EstimatorSettings, Initialisation, RecordedEpochs, RunSettings, Split
-from infoplane.stages import information as information_stage
 from infoplane.stages.activations import activations
 from infoplane.stages.information import information, layer_of
-from infoplane.stages.tables import collect, training_table
+from infoplane.stages.tables import collect
 from infoplane.stages.train import train
 
 HIDDEN = (4, 3)
@@ -89,14 +90,15 @@ class Study:
             "study_seed": 3,
         }
         self.settings = RunSettings(**{**values, **changes})
-        self.weights, self.dump, self.layers = (folder / name for name in ("w.h5", "a.h5", "layers.parquet"))
+        self.weights, self.dump = folder / "w.h5", folder / "a.h5"
+        self.layers, self.metrics = folder / "layers.parquet", folder / "metrics.parquet"
         train("run", Block(2, 4), self.settings, self.weights, "cpu")
-        activations(self.weights, self.settings, self.dump, self.layers, "cpu")
+        activations(self.weights, self.settings, self.dump, self.layers, self.metrics, "cpu")
 
     def table(self, name: str) -> Any:
         method, settings = complete(name)
         path = self.folder / f"{name}.parquet"
-        information(self.dump, self.settings, name, EstimatorSettings(method, settings), path, "cpu")
+        information(self.dump, name, EstimatorSettings(method, settings), path, device="cpu")
         return storage.read_table(path)
 
     def activity(self, seed: int) -> dict[int, np.ndarray]:
@@ -173,7 +175,8 @@ def test_what_an_estimator_knows_of_each_layer(study):
     """Of the output: the bound of the last hidden layer, the range of softmax."""
     minimum = np.array([[-3.0, -2.0, 0.25], [-4.0, -1.0, 0.125]], np.float32)
     maximum = np.array([[5.0, 9.0, 0.5], [6.0, 7.0, 0.75]], np.float32)
-    first, second, output = (layer_of(study.settings, index, minimum, maximum) for index in range(3))
+    with open_recording(study.dump) as recording:
+        first, second, output = (layer_of(recording, index, minimum, maximum) for index in range(3))
     assert (first.lower_bound, first.function_range) == (None, (-1.0, 1.0))
     assert (second.lower_bound, second.function_range) == (0.0, None)
     assert (output.lower_bound, output.function_range) == (0.0, (0.0, 1.0))
@@ -185,7 +188,7 @@ def test_what_an_estimator_knows_of_each_layer(study):
 @pytest.mark.parametrize("at_once", [1, 3, 4])
 def test_slabs_are_the_whole(study, monkeypatch, at_once):
     whole = {name: study.table(name) for name in ("ebab", "kde")}
-    monkeypatch.setattr(information_stage, "_SLAB_BYTES", at_once * 4 * 50 * 4)
+    monkeypatch.setattr(recording_module, "_SLAB_BYTES", at_once * 4 * 50 * 4)
     for name, expected in whole.items():
         found = study.table(name)
         for column in ("seed", "epoch", "layer", "bound", "i_tx", "i_ty"):
@@ -193,7 +196,7 @@ def test_slabs_are_the_whole(study, monkeypatch, at_once):
 
 
 def test_a_seed_that_diverges_in_the_middle(diverging, twins):
-    from infoplane.statistics import compression
+    from infoplane.statistics.tables.compression import compression
 
     with h5py.File(diverging.dump) as dump, h5py.File(diverging.weights) as weights:
         epochs, since = dump["epochs"][:], dump["diverged_epoch"][:]
@@ -233,14 +236,16 @@ def test_joined_tables_are_those_of_the_files(study, tmp_path):
     for block in ("seeds_2-4", "seeds_5-7"):
         weights, made = tmp_path / f"run/{block}.h5", tmp_path / f"run/{block}/ebab.parquet"
         train("run", Block.parse(block), study.settings, weights, "cpu")
-        dump, layers = tmp_path / f"{block}.h5", tmp_path / f"{block}.parquet"
-        activations(weights, study.settings, dump, layers, "cpu")
+        dump, layers, metrics = (
+            tmp_path / f"{name}" for name in (f"{block}.h5", f"{block}.parquet", f"run/{block}.metrics.parquet")
+        )
+        activations(weights, study.settings, dump, layers, metrics, "cpu")
         method, settings = complete("ebab")
         made.parent.mkdir()
-        information(dump, study.settings, "ebab", EstimatorSettings(method, settings), made, "cpu")
+        information(dump, "ebab", EstimatorSettings(method, settings), made, device="cpu")
     blocks = [["seeds_2-4", "seeds_5-7"]]
     output = tmp_path / "training.parquet"
-    training_table(f"{tmp_path}/{{run}}/{{block}}.h5", [["run"]], blocks, 6, output)
+    collect(f"{tmp_path}/{{run}}/{{block}}.metrics.parquet", [["run"]], blocks, 6, output)
     found = storage.read_table(output)
     assert found["seed"].unique().tolist() == [2, 3, 4, 5]
     assert len(found) == 4 * 7

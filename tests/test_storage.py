@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from infoplane.activity.recording import open_recording
 from infoplane.errors import InfoplaneError
 from infoplane.files import storage
 
@@ -44,7 +45,7 @@ def loss(file) -> np.ndarray:
 def test_a_file_appears_with_its_provenance(tmp_path):
     path = tmp_path / "new/folder/x.h5"
     write(path, np.arange(5))
-    with storage.open_checked(path, "weights") as file:
+    with storage.open_weights(path) as file:
         assert loss(file).tolist() == [0, 1, 2, 3, 4]
         assert storage.read_provenance(file) == {"run": "x"}
     assert [item.name for item in path.parent.iterdir()] == ["x.h5"]
@@ -77,13 +78,13 @@ def test_another_kind_or_format_is_refused(tmp_path):
     path = tmp_path / "x.h5"
     write(path, np.arange(5))
     with (
-        pytest.raises(InfoplaneError, match="holds 'infoplane weights'; it must hold 'infoplane activations'"),
-        storage.open_checked(path, "activations"),
+        pytest.raises(InfoplaneError, match="this file is no recording"),
+        open_recording(path),
     ):
         pass
     with h5py.File(path, "r+") as file:
         file.attrs["format"] = 99
-    with pytest.raises(InfoplaneError, match="format 99; this version reads 2"), storage.open_checked(path, "weights"):
+    with pytest.raises(InfoplaneError, match="format 99; this version reads 2"), storage.open_weights(path):
         pass
 
 
@@ -150,7 +151,7 @@ def test_a_file_of_another_layout_is_refused_before_it_is_used(tmp_path, change,
         write(tmp_path / f"{name}.h5", np.arange(5.0))
     with h5py.File(path, "r+") as file:
         change(file, path)
-    with pytest.raises(InfoplaneError, match=sentence) as raised, storage.open_checked(path, "weights"):
+    with pytest.raises(InfoplaneError, match=sentence) as raised, storage.open_weights(path):
         pass
     assert str(path) in str(raised.value)
     assert "\n" not in str(raised.value)
@@ -163,7 +164,7 @@ def test_a_file_without_provenance_is_refused(tmp_path, text):
     with h5py.File(path, "r+") as file:
         file.attrs["provenance"] = np.bytes_(text) if isinstance(text, bytes) else text
     with (
-        storage.open_checked(path, "weights") as file,
+        storage.open_weights(path) as file,
         pytest.raises(InfoplaneError, match=r"x.h5: this file does not say what it was made with"),
     ):
         storage.read_provenance(file)
@@ -172,7 +173,7 @@ def test_a_file_without_provenance_is_refused(tmp_path, text):
 def test_a_long_provenance_comes_back(tmp_path):
     provenance = {"settings": "é" * 200_000}
     write(tmp_path / "x.h5", np.arange(5), provenance)
-    with storage.open_checked(tmp_path / "x.h5", "weights") as file:
+    with storage.open_weights(tmp_path / "x.h5") as file:
         assert storage.read_provenance(file) == provenance
 
 
@@ -181,8 +182,8 @@ def test_a_file_that_cannot_be_read_now_is_not_called_damaged(tmp_path):
     write(path, np.arange(5))
     with open(path) as locked:
         fcntl.flock(locked, fcntl.LOCK_EX)
-        sentence = r"x.h5: this file cannot be read \(Resource temporarily unavailable\)"
-        with pytest.raises(InfoplaneError, match=sentence), storage.open_checked(path, "weights"):
+        sentence = r"x.h5: another process is writing this file"
+        with pytest.raises(InfoplaneError, match=sentence), storage.open_weights(path):
             pass
 
 
@@ -201,7 +202,7 @@ def test_no_flipped_bit_gives_a_traceback_or_a_wrong_number(whole_file, at, bit)
     content[at % len(content)] ^= 1 << bit
     path.write_bytes(content)
     try:
-        with storage.open_checked(path, "weights") as file:
+        with storage.open_weights(path) as file:
             assert storage.read_provenance(file) == {"run": "x"}
             for name, values in arrays(np.arange(500.0)).items():
                 assert np.array_equal(file[name][:], values)
@@ -285,6 +286,7 @@ import resource, signal, sys
 from pathlib import Path
 import numpy as np
 from infoplane.files import storage
+from infoplane.activity.recording import open_recording
 from infoplane.errors import InfoplaneError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
@@ -318,6 +320,7 @@ import sys
 from pathlib import Path
 import pandas as pd
 from infoplane.files import storage
+from infoplane.activity.recording import open_recording
 from infoplane.errors import InfoplaneError
 for name in sys.argv[1:]:
     try:

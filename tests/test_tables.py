@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from infoplane.activity.recording import varying_units
 from infoplane.errors import InfoplaneError
 from infoplane.files import storage
 from infoplane.settings import Initialisation, RecordedEpochs, RunSettings, Split
-from infoplane.stages.activations import varying_units
 from infoplane.stages.common import settings_of_runs
 from infoplane.stages.tables import collect
 
@@ -89,3 +89,60 @@ def test_blocks_of_different_settings_and_tables_without_are_refused(tmp_path):
     with pytest.raises(InfoplaneError, match="does not say which settings its runs have"):
         settings_of_runs({}, tmp_path / "joined.parquet")
     assert json.loads(made_with["sources"]["a/seeds_5-9"]["settings"])["dropout"] == 0.5
+
+
+@pytest.fixture
+def parts(tmp_path):
+    """Two runs, two blocks and two estimators, one of which has a column of its own, joined in parts."""
+    for run in ("tanh", "ebab"):  # a run may have the name of an estimator
+        for block in ("seeds_0-1", "seeds_2-3"):
+            for estimator in ("ebab", "kde"):
+                path = written(tmp_path, run, block, estimator)
+                rows = storage.read_table(path).assign(estimator=estimator, i_tx=1.5)
+                if estimator == "ebab":
+                    rows["coverage"] = 0.5
+                storage.write_table(rows, path, storage.read_table_provenance(path))
+    output = tmp_path / "information.parquet"
+    files = f"{tmp_path}/{{run}}/{{block}}/{{estimator}}.parquet"
+    collect(files, [["tanh", "ebab"]], [["seeds_0-1", "seeds_2-3"]], 3, output, ["kde", "ebab"])
+    return output
+
+
+def test_a_table_in_parts_is_read_as_one(parts):
+    whole = storage.read_table(parts)
+    assert list(zip(whole["run"], whole["estimator"], whole["seed"], strict=True)) == [
+        (run, estimator, seed) for run in ("tanh", "ebab") for estimator in ("kde", "ebab") for seed in (0, 1, 2)
+    ]
+    assert whole["coverage"].isna().tolist() == [estimator == "kde" for estimator in whole["estimator"]]
+    pd.testing.assert_frame_equal(pd.read_parquet(parts), whole, check_dtype=False)
+    assert storage.read_distinct(parts, "run") == ["tanh", "ebab"]
+    of_run = storage.read_rows(parts, "run", "ebab", ["run", "estimator", "seed"])
+    assert of_run.to_numpy().tolist() == [["ebab", seed, name] for name in ("kde", "ebab") for seed in (0, 1, 2)]
+    assert len(storage.read_rows(parts, "estimator", "ebab")) == 6
+    assert storage.read_rows(parts, "run", "relu").empty
+    assert len(storage.read_table_provenance(parts)["sources"]) == 8
+
+
+def test_parts_are_read_only_where_they_are_needed_and_none_may_be_missing(parts):
+    damaged = next(parts.glob("*tanh-kde*"))
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 3] ^= 1
+    damaged.write_bytes(content)
+    assert len(storage.read_rows(parts, "run", "ebab")) == 6
+    with pytest.raises(InfoplaneError, match=r"tanh-kde.parquet: this is not a whole table"):
+        storage.read_table(parts)
+    damaged.unlink()
+    for read in (
+        storage.read_table,
+        storage.read_table_provenance,
+        lambda path: storage.read_rows(path, "run", "ebab"),
+    ):
+        with pytest.raises(InfoplaneError, match=r"information.parquet: a part of this table is missing"):
+            read(parts)
+
+
+def test_a_table_in_parts_takes_the_place_of_the_one_before(parts, tmp_path):
+    files = f"{tmp_path}/{{run}}/{{block}}/{{estimator}}.parquet"
+    collect(files, [["tanh"]], [["seeds_0-1"]], 1, parts, ["kde"])
+    assert storage.read_table(parts)["seed"].tolist() == [0]
+    assert not list(tmp_path.glob(".*"))

@@ -37,7 +37,7 @@ TABLES = {
 
 def paper() -> configuration.Study:
     config = yaml.safe_load((ROOT / "workflow/presets/paper.yaml").read_text())
-    return configuration.load(config, ROOT / "workflow/schemas/config.schema.yaml")
+    return configuration.load(config)
 
 
 def grown(table: pd.DataFrame, values: list[str], epochs: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from infoplane.errors import InfoplaneError
 from infoplane.explorer import contents as module
 from infoplane.explorer.contents import contents, dash_pattern, marker_path
 from infoplane.presentation import style
-from infoplane.statistics import mean_intervals
+from infoplane.statistics.inference.intervals import mean_intervals
 
 
 def by_run(tables: dict[str, pd.DataFrame]) -> list[pd.DataFrame]:

@@ -14,14 +14,12 @@ import pytest
 from infoplane.estimators import METHODS
 from infoplane.estimators.interface import Layer
 from infoplane.stages.distributions import _binned, _histogram
-from infoplane.statistics import (
-    compression,
-    compression_summary,
-    correlation,
-    effects,
-    seeds_needed,
-    variance_components,
-)
+from infoplane.statistics.tables.compression import compression
+from infoplane.statistics.tables.compression_summary import compression_summary
+from infoplane.statistics.tables.correlation import correlation
+from infoplane.statistics.tables.effects import effects
+from infoplane.statistics.tables.seeds_needed import seeds_needed
+from infoplane.statistics.tables.variance_components import variance_components
 
 
 @pytest.fixture(scope="session")

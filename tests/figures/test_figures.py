@@ -26,7 +26,7 @@ from infoplane.figures.estimators_side_by_side import choose as choose_runs
 from infoplane.figures.parts import panels as layout
 from infoplane.figures.parts.captions import caption
 from infoplane.presentation import labels, style
-from infoplane.statistics import effects
+from infoplane.statistics.tables.effects import effects
 
 DRAWN = [
     (name, estimator)

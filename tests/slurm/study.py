@@ -100,7 +100,7 @@ def epoch_of(checkpoint: Path) -> int:
 def check_whole(path: Path) -> None:
     """Read a result to its end, with its checksums. Raises InfoplaneError if it is not whole."""
     if path.suffix == ".h5":
-        with storage.open_checked(path, path.parts[-3]) as file:
+        with storage.open_hdf5(path, "result") as file:
             file.visititems(lambda _, item: item[...].sum() if isinstance(item, h5py.Dataset) else None)
     else:
         storage.read_table(path)

@@ -53,7 +53,7 @@ def test_smoke_preset(study: Callable[..., Study], cluster: Cluster, local: Path
 
     # There is no GPU behind what SLURM gave out, so that auto fell back to the CPU.
     for path in running.results.glob("weights/*/*.h5"):
-        with storage.open_checked(path, "weights") as file:
+        with storage.open_weights(path) as file:
             assert storage.read_provenance(file)["device"] == "cpu"
 
     jobs = {number: job for number, job in cluster.jobs().items() if job["WorkDir"] == str(running.folder)}

@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pandas as pd
 
-from infoplane.claims import Rules
+from infoplane.claims import CLAIMS
+from infoplane.claims.parts import Rules
 from infoplane.claims.sensitivity import sensitivity_summary, settings_of_estimator, stopped
 from infoplane.estimators import METHODS
 from infoplane.settings import Initialisation, RecordedEpochs, RunSettings, Split
@@ -206,6 +207,10 @@ RULES = Rules(
     strong_variation=0.5,
     flat=0.1,
     negligible_correlation=0.3,
+    hypotheses=tuple(CLAIMS),
+    most_compressing="tanh",
+    different=("softplus", "centered_softplus"),
+    without_phases="relu",
     fixed=None,
 )
 

@@ -10,14 +10,16 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from infoplane.claims import CLAIMS, claims
-from infoplane.claims.parts import NUMBER_OF_PARTS, Part, _against_fixed, _judged
+from infoplane.claims import CLAIMS
+from infoplane.claims.paper.c6 import _against_fixed
+from infoplane.claims.parts import Part, judged
 from infoplane.claims.text import _ranges, as_markdown
+from infoplane.claims.verdicts import claims
 from infoplane.errors import InfoplaneError
-from infoplane.statistics import compression
 from infoplane.statistics.inference.resampling import holm
 from infoplane.statistics.series import OfRun, Series, mean_over_layers, owners_of
 from infoplane.statistics.spread import informative
+from infoplane.statistics.tables.compression import compression
 
 VERDICTS = {"supported", "contradicted", "inconclusive", "not estimable"}
 
@@ -161,7 +163,7 @@ def test_a_layer_is_informative_below_the_ceiling_for_half_of_the_seeds():
 )
 def test_an_interval_supports_from_above_the_threshold_only(lower, upper, leaning):
     part = Part("C1", "part", "statistic", "rule", threshold=0.2, lower=lower, upper=upper)
-    assert _judged(part).leaning == leaning
+    assert judged(part).leaning == leaning
 
 
 def test_a_run_saturates_if_one_of_its_functions_does(study, of_runs):
@@ -367,7 +369,7 @@ def test_the_text_has_every_number_and_rule(study, rules, of_runs):
     table, parts = claims(*study, rules, of_runs, number=200)
     text = as_markdown(table, parts, dataclasses.asdict(rules), study[0])
     assert text.count("\n## C") == 6
-    assert text.count("\n- ") == len(parts) == NUMBER_OF_PARTS
+    assert text.count("\n- ") == len(parts) == 14
     for _, part in parts[parts["verdict"] != "not estimable"].iterrows():
         assert f"{part['estimate']:.3g} [{part['lower']:.3g}, {part['upper']:.3g}]" in text
         assert part["rule"] in text

@@ -6,11 +6,13 @@ import dataclasses
 
 import pytest
 
-from infoplane.claims import claims
+from infoplane.claims.verdicts import claims
 from infoplane.settings import Initialisation, RecordedEpochs, RunSettings, Split
-from infoplane.statistics import compression, effects, variance_components
 from infoplane.statistics.comparability import baseline_of, families
 from infoplane.statistics.series import Series
+from infoplane.statistics.tables.compression import compression
+from infoplane.statistics.tables.effects import effects
+from infoplane.statistics.tables.variance_components import variance_components
 
 # Another value of every setting; a setting that is added to RunSettings has to be added here.
 OTHER = {

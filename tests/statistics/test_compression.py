@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from infoplane.errors import InfoplaneError
-from infoplane.statistics import compression, compression_summary, mean_intervals
+from infoplane.statistics.inference.intervals import mean_intervals
+from infoplane.statistics.tables.compression import compression
+from infoplane.statistics.tables.compression_summary import compression_summary
 
 
 def tables(*trajectories, h_x=12.0, diverged=(), epochs=None):

@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from infoplane.statistics import GENERALISATION, MEASURES, compression, correlation
-from infoplane.statistics.correlation import Resampled, pooled_over_runs, within_run
+from infoplane.statistics.frames import GENERALISATION, MEASURES
 from infoplane.statistics.inference import sums
 from infoplane.statistics.inference.resampling import (
     bca_interval,
@@ -22,6 +21,8 @@ from infoplane.statistics.inference.resampling import (
     resamples_for,
     smallest_p,
 )
+from infoplane.statistics.tables.compression import compression
+from infoplane.statistics.tables.correlation import Resampled, correlation, pooled_over_runs, within_run
 
 NUMBERS = ["pearson_r", "pearson_lower", "pearson_upper", "pearson_p", "spearman_rho", "spearman_p"]
 

@@ -9,18 +9,16 @@ import pandas as pd
 import pytest
 
 from infoplane.claims.text import as_markdown
-from infoplane.statistics import (
-    claims,
-    compression,
-    compression_summary,
-    correlation,
-    effects,
-    phases,
-    seeds_needed,
-    variance_components,
-)
+from infoplane.claims.verdicts import claims
 from infoplane.statistics.dead import dead_layers, dead_networks
 from infoplane.statistics.inference import resampling
+from infoplane.statistics.tables.compression import compression
+from infoplane.statistics.tables.compression_summary import compression_summary
+from infoplane.statistics.tables.correlation import correlation
+from infoplane.statistics.tables.effects import effects
+from infoplane.statistics.tables.phases import phases
+from infoplane.statistics.tables.seeds_needed import seeds_needed
+from infoplane.statistics.tables.variance_components import variance_components
 
 # (run, seed) -> the first dead layer. The last has a constant output, and nothing else.
 DEAD = {("relu", 1): 3, ("relu", 4): 5, ("relu-l2-0.015", 4): 2, ("elu", 0): 6}

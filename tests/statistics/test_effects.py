@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from infoplane.statistics import compression, effects
-from infoplane.statistics.effects import OF_LAYERS, OF_TRAINING, cliffs_delta, compare
+from infoplane.statistics.tables.compression import compression
+from infoplane.statistics.tables.effects import OF_LAYERS, OF_TRAINING, cliffs_delta, compare, effects
 
 
 @pytest.fixture(scope="module")

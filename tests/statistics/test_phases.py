@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from infoplane.statistics import phases
+from infoplane.statistics.tables.phases import phases
 
 
 def tables(values, *, h_x=12.0, diverged=(), epochs=None):

@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from infoplane.statistics import compression, seeds_needed, variance_components
 from infoplane.statistics.inference.resampling import expanded
-from infoplane.statistics.seeds import components
+from infoplane.statistics.inference.variance import components
+from infoplane.statistics.tables.compression import compression
+from infoplane.statistics.tables.seeds_needed import seeds_needed
+from infoplane.statistics.tables.variance_components import variance_components
 
 
 def layout(random, groups=8, size=10, between=1.0, within=2.0):

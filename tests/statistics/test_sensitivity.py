@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from infoplane.claims import claims
-from infoplane.claims.parts import NUMBER_OF_PARTS
 from infoplane.claims.sensitivity import WHOLE, sensitivity_summary, stopped, stopping_epochs
 from infoplane.claims.sensitivity_text import _sentences, as_markdown
+from infoplane.claims.verdicts import claims
 from infoplane.cli import main
 from infoplane.files import storage
-from infoplane.statistics import compression, correlation
 from infoplane.statistics.inference import resampling
 from infoplane.statistics.pooled import pooled_correlations
 from infoplane.statistics.series import Series
+from infoplane.statistics.tables.compression import compression
+from infoplane.statistics.tables.correlation import correlation
 
 SHARES = (0.25, 1.0)
 NUMBERS = ["estimate", "lower", "upper", "threshold", "p", "p_corrected", "n"]
@@ -78,7 +78,7 @@ def test_every_setting_is_the_claims_of_a_study_that_has_no_other(
     chosen = (found["estimator"] == estimator) & (found["bound"] == bound) & (found["measure"] == measure)
     found = found[chosen & (found["stopping"] == share)]
     own = found[found["part"] != WHOLE]
-    assert len(own) == len(parts) == NUMBER_OF_PARTS
+    assert len(own) == len(parts) == 14
     names = ["claim", "part", "statistic", "rule", "inference", "runs", "layers", "reason", "verdict", *NUMBERS]
     pd.testing.assert_frame_equal(
         own[names].reset_index(drop=True), parts[names].reset_index(drop=True), check_dtype=False
@@ -91,7 +91,7 @@ def test_the_settings_are_all_combinations_and_one_is_the_studys_own(tables):
     table = tables["sensitivity"]
     settings = table.drop_duplicates(["estimator", "bound", "measure", "stopping"])
     assert len(settings) == (3 * 1 + 1 * 2) * 3 * len(SHARES)
-    assert len(table) == len(settings) * (NUMBER_OF_PARTS + 6)
+    assert len(table) == len(settings) * (14 + 6)
     assert settings[settings["primary"]][["estimator", "measure", "stopping"]].to_numpy().tolist() == [
         ["ebab", "drop", 1.0]
     ]
@@ -174,7 +174,7 @@ def test_shares_and_factors_by_hand():
 
 def test_no_number_is_missing_without_a_reason(tables):
     summary, factors = tables["sensitivity_summary"], tables["sensitivity_factors"]
-    assert len(summary) == NUMBER_OF_PARTS + 6
+    assert len(summary) == 14 + 6
     for table, names in ((summary, ["share_supported", "share_contradicted"]), (factors, ["share_differing"])):
         assert (table[names].isna().any(axis=1) == (table["status"] != "ok")).all()
     counts = [f"n_{name}" for name in ("supported", "contradicted", "inconclusive", "not_estimable")]

@@ -10,19 +10,17 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from infoplane.claims.verdicts import claims
 from infoplane.cli import main
 from infoplane.files import storage
-from infoplane.statistics import (
-    Rules,
-    claims,
-    compression,
-    compression_summary,
-    correlation,
-    effects,
-    phases,
-    seeds_needed,
-    variance_components,
-)
+from infoplane.statistics import TABLES
+from infoplane.statistics.tables.compression import compression
+from infoplane.statistics.tables.compression_summary import compression_summary
+from infoplane.statistics.tables.correlation import correlation
+from infoplane.statistics.tables.effects import effects
+from infoplane.statistics.tables.phases import phases
+from infoplane.statistics.tables.seeds_needed import seeds_needed
+from infoplane.statistics.tables.variance_components import variance_components
 
 
 @pytest.fixture(scope="module")
@@ -34,34 +32,28 @@ def folder(simulated, tmp_path_factory):
     return folder
 
 
+OF_INFORMATION, OF_COMPRESSION = ("information.parquet", "training.parquet"), ("compression.csv",)
+
+
 def run(folder, stage, *arguments):
     paths = [str(folder / part) if "." in part and not part.startswith("{") else part for part in arguments]
     assert main([stage, *paths]) == 0
 
 
+def table(folder, name, tables, output, **settings):
+    run(folder, "table", "--name", name, "--tables", *tables, "--settings", json.dumps(settings), "--output", output)
+    return storage.read_table(folder / output)
+
+
 def test_tables_are_those_of_the_functions(simulated, folder):
-    trajectories = ("--information", "information.parquet", "--training", "training.parquet")
     information, training = (storage.read_table(folder / f"{name}.parquet") for name in ("information", "training"))
-    run(folder, "compression", *trajectories, "--output", "compression.csv")
     measured = compression(information, training)
-    pd.testing.assert_frame_equal(storage.read_table(folder / "compression.csv"), measured, check_dtype=False)
-    run(folder, "phases", *trajectories, "--resamples", "200", "--output", "phases.csv")
-    found = storage.read_table(folder / "phases.csv")
+    found = table(folder, "compression", OF_INFORMATION, "compression.csv")
+    pd.testing.assert_frame_equal(found, measured, check_dtype=False)
+    found = table(folder, "phases", OF_INFORMATION, "phases.csv", resamples=200)
     pd.testing.assert_frame_equal(found, phases(information, training, number=200), check_dtype=False)
 
-    run(
-        folder,
-        "seeds-needed",
-        "--compression",
-        "compression.csv",
-        "--width",
-        "1",
-        "--resamples",
-        "100",
-        "--output",
-        "s.csv",
-    )
-    found = storage.read_table(folder / "s.csv")
+    found = table(folder, "seeds_needed", OF_COMPRESSION, "s.csv", interval_width=1, resamples=100)
     expected = seeds_needed(storage.read_table(folder / "compression.csv"), width=1.0, number=100)
     pd.testing.assert_frame_equal(found, expected, check_dtype=False)
     # And by hand: the fewest seeds whose interval is no wider.
@@ -71,12 +63,13 @@ def test_tables_are_those_of_the_functions(simulated, folder):
         widths[count] = np.diff(stats.t.interval(0.95, count - 1, scale=row["sd"] / np.sqrt(count))).item()
     assert widths[n] <= 1 < widths[n - 1]
 
-    rules = Rules("ebab", "upper", "drop", "test_accuracy", 0.05, {"drop": 0.05}, 0.1, 0.5, 0.1, 0.3)
+    rules = simulated.RULES
     given = json.dumps(dataclasses.asdict(rules))
     outputs = ("--output", "claims.csv", "--parts", "claim_parts.csv", "--text", "claims.md")
     tables = ("--compression", "compression.csv", "--information", "information.parquet")
     tables += ("--layers", "layers.parquet")
-    run(folder, "claims", *tables, "--rules", given, "--resamples", "200", *outputs)
+    resampling = json.dumps({"confidence": 0.95, "resamples": 200, "resampling_seed": 0})
+    run(folder, "claims", *tables, "--rules", given, "--resampling", resampling, *outputs)
     layers = storage.read_table(folder / "layers.parquet")
     verdicts, parts = claims(
         measured, information, layers, rules, simulated.settings_of({"training": training}), number=200
@@ -91,29 +84,25 @@ def test_tables_are_those_of_the_functions(simulated, folder):
     assert made_with["resamples"] == 200
 
 
-@pytest.mark.parametrize("name", ["compression-summary", "correlation", "effects", "variance-components", "phases"])
+@pytest.mark.parametrize("name", ["compression_summary", "correlation", "effects", "variance_components", "phases"])
 def test_the_level_and_the_draw_that_are_asked_for(simulated, folder, name):
     """Each stage hands on the confidence, the number of resamples and their seed."""
     information, training = (storage.read_table(folder / f"{part}.parquet") for part in ("information", "training"))
     measured = compression(information, training)
     of_runs = simulated.settings_of({"training": training})
-    storage.write_table(measured, folder / "m.csv", simulated.provenance_of({"training": training}))
+    storage.write_table(measured, folder / "measured/compression.csv", simulated.provenance_of({"training": training}))
     drawn = {"number": 150, "seed": 5}
     expected = {
-        "compression-summary": lambda level: compression_summary(measured, confidence=level),
+        "compression_summary": lambda level: compression_summary(measured, confidence=level),
         "correlation": lambda level: correlation(measured, confidence=level, **drawn),
         "effects": lambda level: effects(measured, of_runs, confidence=level, **drawn),
-        "variance-components": lambda level: variance_components(measured, of_runs, confidence=level),
+        "variance_components": lambda level: variance_components(measured, of_runs, confidence=level),
         "phases": lambda level: phases(information, training, confidence=level, **drawn),
     }[name]
-    given = ["--compression", "m.csv"]
-    if name == "phases":
-        given = ["--information", "information.parquet", "--training", "training.parquet"]
-    if name not in ("compression-summary", "variance-components"):
-        given += ["--resamples", "150", "--resampling-seed", "5"]
-    assert main([name, *(str(folder / part) if "." in part else part for part in given), "--confidence", "0.8",
-                 "--output", str(folder / "out.csv")]) == 0  # fmt: skip
-    found = storage.read_table(folder / "out.csv")
+    settings = {"confidence": 0.8, "resamples": 150, "resampling_seed": 5}
+    used = {key: settings[key] for key in TABLES[name].settings}
+    tables = OF_INFORMATION if name == "phases" else ("measured/compression.csv",)
+    found = table(folder, name, tables, "out.csv", **used)
     # A table of text has no difference between an empty word and a missing one.
     wanted = expected(0.8).replace("", np.nan)
     pd.testing.assert_frame_equal(found, wanted, check_dtype=False)
@@ -126,7 +115,18 @@ def test_the_level_and_the_draw_that_are_asked_for(simulated, folder, name):
     assert storage.read_table_provenance(folder / "out.csv")["confidence"] == 0.8
 
 
-def test_a_table_that_is_missing_gets_a_sentence(folder, capsys):
-    arguments = ["--information", str(folder / "none.parquet"), "--training", str(folder / "training.parquet")]
-    assert main(["compression", *arguments, "--output", str(folder / "x.csv")]) == 1
-    assert "there is no such file" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("name", "tables", "settings", "said"),
+    [
+        ("compression", ("none/information.parquet", "training.parquet"), {}, "there is no such file"),
+        ("compression", ("training.parquet",), {}, "needs the table 'information'; there are training"),
+        ("effects", ("compression.csv",), {"interval_width": 1}, "does not take the setting 'interval_width'; there"),
+        ("efects", ("compression.csv",), {}, "no table of statistics 'efects'; there are compression, "),
+    ],
+)
+def test_what_a_table_cannot_be_made_of_gets_a_sentence(folder, capsys, name, tables, settings, said):
+    paths = [str(folder / path) for path in tables]
+    arguments = ["--name", name, "--tables", *paths, "--settings", json.dumps(settings)]
+    assert main(["table", *arguments, "--output", str(folder / "x.csv")]) == 1
+    assert said in capsys.readouterr().err
+    assert not (folder / "x.csv").exists()

@@ -16,7 +16,7 @@ from torch import nn
 
 from infoplane import datasets
 from infoplane.activation_functions import ACTIVATION_FUNCTIONS
-from infoplane.activity import layer_activities
+from infoplane.activity.forward import layer_activities
 from infoplane.datasets import Dataset
 from infoplane.errors import InfoplaneError
 from infoplane.settings import Initialisation, RecordedEpochs, Split

@@ -10,7 +10,7 @@ from torch import nn
 
 from infoplane import activation_functions
 from infoplane.activation_functions import ACTIVATION_FUNCTIONS
-from infoplane.activity import layer_activities
+from infoplane.activity.forward import layer_activities
 from infoplane.training.layout import Layout
 from infoplane.training.network import Network, SampleTable, Workspace
 

@@ -5,6 +5,7 @@ rule activations:
     output:
         activations=ACTIVATIONS if study.keep_activations else temp(ACTIVATIONS),
         layers=LAYERS,
+        metrics=METRICS,
     log:
         f"{LOG}/activations/{{run}}/{{block}}.log",
     benchmark:
@@ -28,5 +29,5 @@ rule activations:
     shell:
         command(
             "python -m infoplane activations --weights {input.weights} --settings {params.settings:q} "
-            "--device {resources.device} --layers {output.layers} --output {output.activations} > {log} 2>&1"
+            "--device {resources.device} --layers {output.layers} --metrics {output.metrics} --output {output.activations} > {log} 2>&1"
         )

@@ -8,16 +8,15 @@ from importlib.util import find_spec
 from pathlib import Path
 
 SOURCE = Path(workflow.basedir) / "src"
-SCHEMA = Path(workflow.basedir) / "workflow/schemas/config.schema.yaml"
 sys.path.insert(0, str(SOURCE))
 
 from infoplane.workflow import blocks, environment, housekeeping
-from infoplane import configuration, datasets, stages
+from infoplane import claims, configuration, datasets, stages, statistics
 from infoplane.workflow import resources as need
 from infoplane.errors import InfoplaneError
 from infoplane.workflow.code import digest, digest_of_files
 from infoplane.estimators import METHODS
-from infoplane.figures import FIGURES, OF_SENSITIVITY
+from infoplane.figures import FIGURES
 from infoplane.settings import Block
 
 environment.run_this_checkout(SOURCE)
@@ -29,10 +28,8 @@ try:
         for path in map(Path, workflow.configfiles):
             configuration.refuse_repeated_keys(path)
     # The rules below and the report see the configuration as it is meant, too.
-    config = configuration.with_texts_read(
-        config, workflow.config_settings.config, SCHEMA
-    )
-    study = configuration.load(config, SCHEMA, source=CONFIGURED_IN)
+    config = configuration.with_texts_read(config, workflow.config_settings.config)
+    study = configuration.load(config, source=CONFIGURED_IN)
 except InfoplaneError as error:
     sys.exit(f"infoplane: {error}")
 
@@ -46,28 +43,21 @@ RESULTS = f"results/{study.name}"
 WEIGHTS = f"{RESULTS}/weights/{{run}}/{{block}}.h5"
 ACTIVATIONS = f"{RESULTS}/activations/{{run}}/{{block}}.h5"
 LAYERS = f"{RESULTS}/activations/{{run}}/{{block}}.layers.parquet"
+METRICS = f"{RESULTS}/activations/{{run}}/{{block}}.metrics.parquet"
 DISTRIBUTIONS = f"{RESULTS}/activations/{{run}}/{{block}}.distributions.parquet"
 INFORMATION = f"{RESULTS}/information/{{run}}/{{block}}/{{estimator}}.parquet"
+# The tables of the study by name: those of the claims and of the section `sensitivity` are for who asks for them.
 TABLES = {
-    "training": f"{RESULTS}/tables/training.parquet",
-    "layers": f"{RESULTS}/tables/layers.parquet",
-    "information": f"{RESULTS}/tables/information.parquet",
-    "distributions": f"{RESULTS}/tables/distributions.parquet",
-    "compression": f"{RESULTS}/tables/compression.csv",
-    "compression_summary": f"{RESULTS}/tables/compression_summary.csv",
-    "correlation": f"{RESULTS}/tables/correlation.csv",
-    "effects": f"{RESULTS}/tables/effects.csv",
-    "variance_components": f"{RESULTS}/tables/variance_components.csv",
-    "seeds_needed": f"{RESULTS}/tables/seeds_needed.csv",
-    "phases": f"{RESULTS}/tables/phases.csv",
-    "claims": f"{RESULTS}/tables/claims.csv",
-    "claim_parts": f"{RESULTS}/tables/claim_parts.csv",
-    **{name: f"{RESULTS}/tables/{name}.csv" for name in OF_SENSITIVITY},
+    **{name: f"{RESULTS}/tables/{name}.parquet" for name in statistics.JOINED},
+    **{
+        name: f"{RESULTS}/tables/{name}.csv"
+        for name in [
+            *statistics.TABLES,
+            *(claims.TABLES if study.claims else []),
+            *(claims.OF_SENSITIVITY if study.sensitivity.enabled else []),
+        ]
+    },
 }
-# The tables of the study: those of the section `sensitivity` are for whom it is enabled.
-OF_STUDY = [
-    name for name in TABLES if study.sensitivity.enabled or name not in OF_SENSITIVITY
-]
 SENSITIVITY = f"{RESULTS}/sensitivity/{{estimator}}.parquet"
 # The study's estimators, and those that only the section `sensitivity` asks for.
 ESTIMATORS = {
@@ -84,7 +74,7 @@ BENCHMARK = f"{RESULTS}/benchmarks"
 FIGURE_FILES = {
     f"{name}-{estimator}" if estimator else name: (name, estimator)
     for name, figure in FIGURES.items()
-    if set(figure.tables) <= set(OF_STUDY)
+    if set(figure.tables) <= set(TABLES)
     for estimator in (study.estimators if figure.per_estimator else [""])
 }
 # The names of each run's blocks, which depend on what is finished.
@@ -254,14 +244,47 @@ def table(name, ending=None):
     )
 
 
-def in_report(name):
+def beside(names):
+    """The paths of the provenance of those of the tables that are CSV."""
+    return [
+        table(name, ".provenance.json")
+        for name in names
+        if table(name).endswith(".csv")
+    ]
+
+
+def in_report(name, path=None):
     """The path of a table that the report carries."""
     return report(
-        table(name),
+        path or table(name),
         caption="../report/table.rst",
         category="Tables",
         labels={"table": name},
     )
+
+
+def made(wildcards):
+    """What the table's module says about itself."""
+    return statistics.TABLES[wildcards.table]
+
+
+def tables_of_statistics(local):
+    """The tables that are made where Snakemake runs, or the others, as a pattern."""
+    return "|".join(
+        name for name, made in statistics.TABLES.items() if made.local == local
+    )
+
+
+def statistics_settings(*names):
+    """These settings of the statistics, as text."""
+    return json.dumps({name: getattr(study, name) for name in names})
+
+
+def code_of_claims(command):
+    """The digest of the code of a command that judges the claims."""
+    named = [claims.CLAIMS[name].module for name in study.claims["hypotheses"]]
+    roots = [f"{name}:{part}" for name in named for part in ("parts", "STATEMENT")]
+    return code(command, None, *roots)
 
 
 def figure_of(wildcards):
@@ -307,10 +330,10 @@ def targets():
         if name in study.figures
     ]
     return [
-        *map(table, OF_STUDY),
+        *map(table, TABLES),
         *figures,
         EXPLORER,
         CONFIGURATION,
         FRONT_PAGE,
-        CLAIMS_PAGE,
+        *([CLAIMS_PAGE] if study.claims else []),
     ]

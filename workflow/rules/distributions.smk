@@ -8,7 +8,7 @@ localrules:
 # seed of every run.
 rule distributions:
     input:
-        activations=ACTIVATIONS,
+        ACTIVATIONS,
     output:
         DISTRIBUTIONS,
     log:
@@ -24,10 +24,9 @@ rule distributions:
             lambda wildcards, threads: need.distributions(study.runs[wildcards.run])
         ),
     params:
-        settings=run_settings,
-        code=lambda wildcards: code(
+        code=lambda _: code(
             "distributions",
-            wildcards.run,
+            None,
             *[
                 f"{estimator_module(name)}:METHOD"
                 for name in first_binning_estimators()
@@ -41,7 +40,7 @@ rule distributions:
         ),
     shell:
         command(
-            "python -m infoplane distributions --activations {input.activations} --settings {params.settings:q} "
+            "python -m infoplane distributions --recording {input} --run {wildcards.run} "
             "--estimators {params.estimators:q} --output {output} > {log} 2>&1"
         )
 

@@ -4,6 +4,7 @@ NEEDED = [
     *of_all_runs(str(Path(WEIGHTS).with_suffix(".checkpoint"))),
     *of_all_runs(ACTIVATIONS),
     *of_all_runs(LAYERS),
+    *of_all_runs(METRICS),
     *of_all_runs(DISTRIBUTIONS),
     *of_all_runs(INFORMATION, estimator=ESTIMATORS),
     *(expand(SENSITIVITY, estimator=ESTIMATORS) if study.sensitivity.enabled else []),

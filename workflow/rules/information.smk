@@ -1,7 +1,6 @@
 rule information:
     input:
-        dataset_files,
-        activations=ACTIVATIONS,
+        ACTIVATIONS,
     output:
         INFORMATION,
     log:
@@ -25,16 +24,15 @@ rule information:
         gpu=lambda wildcards: gpus(device_of(wildcards)),
         device=device_of,
     params:
-        settings=run_settings,
         code=lambda wildcards: code(
             "information",
-            wildcards.run,
+            None,
             f"{estimator_module(wildcards.estimator)}:METHOD",
         ),
         estimator=lambda wildcards: ESTIMATORS[wildcards.estimator].to_json(),
     shell:
         command(
-            "python -m infoplane information --activations {input.activations} --settings {params.settings:q} "
+            "python -m infoplane information --recording {input} --run {wildcards.run} "
             "--name {wildcards.estimator} --estimator {params.estimator:q} "
             "--device {resources.device} --output {output} > {log} 2>&1"
         )

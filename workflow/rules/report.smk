@@ -18,7 +18,7 @@ rule configuration:
     log:
         f"{LOG}/configuration.log",
     params:
-        text=lambda _: configuration.resolved(config, SCHEMA),
+        text=lambda _: configuration.resolved(config),
     run:
         Path(output[0]).write_text(params.text, encoding="utf-8")
         housekeeping.say(f"wrote {output[0]}", log)
@@ -26,19 +26,12 @@ rule configuration:
 
 rule overview:
     input:
+        beside(["compression_summary"]),
+        [table(name) for name in claims.TABLES if study.claims],
         training=table("training"),
         summary=table("compression_summary"),
-        claims=table("claims"),
-        provenance=table("claims", ".provenance.json"),
-        parts=table("claim_parts"),
     output:
-        front=FRONT_PAGE,
-        page=report(
-            CLAIMS_PAGE,
-            caption="../report/claims.rst",
-            category="Claims",
-            labels={"page": "verdicts with every part"},
-        ),
+        FRONT_PAGE,
     log:
         f"{LOG}/overview.log",
     benchmark:
@@ -52,11 +45,14 @@ rule overview:
         ),
     params:
         code=code("overview"),
-        page=templates("claims"),
         study=study.name,
+        claims=(
+            f"--claims {table('claims')} --parts {table('claim_parts')}"
+            if study.claims
+            else ""
+        ),
     shell:
         command(
             "python -m infoplane overview --study {params.study} --training {input.training} "
-            "--summary {input.summary} --claims {input.claims} --parts {input.parts} "
-            "--output {output.front} --page {output.page} > {log} 2>&1"
+            "--summary {input.summary} {params.claims} --output {output} > {log} 2>&1"
         )

@@ -22,7 +22,7 @@ rule sensitivity:
             )
         ),
     params:
-        code=code("sensitivity"),
+        code=code_of_claims("sensitivity"),
         files=lambda _: INFORMATION,
         runs=runs_and_blocks(),
         seeds=study.seeds,
@@ -40,13 +40,7 @@ rule sensitivity:
                 "stopping": study.sensitivity.stopping,
             }
         ),
-        resampling=json.dumps(
-            {
-                "confidence": study.confidence,
-                "resamples": study.resamples,
-                "resampling_seed": study.resampling_seed,
-            }
-        ),
+        resampling=statistics_settings("confidence", "resamples", "resampling_seed"),
     shell:
         command(
             "python -m infoplane sensitivity --files {params.files:q} {params.runs} "

@@ -8,7 +8,7 @@ localrules:
 # fit on a command line.
 rule training_table:
     input:
-        of_all_runs(WEIGHTS),
+        of_all_runs(METRICS),
     output:
         table("training"),
     log:
@@ -21,13 +21,13 @@ rule training_table:
     resources:
         **memory_and_time(lambda *_: need.collecting(study, "training")),
     params:
-        code=code("training-table"),
-        files=lambda _: WEIGHTS,
+        code=code("collect"),
+        files=lambda _: METRICS,
         runs=runs_and_blocks(),
         seeds=study.seeds,
     shell:
         command(
-            "python -m infoplane training-table --files {params.files:q} {params.runs} "
+            "python -m infoplane collect --files {params.files:q} {params.runs} "
             "--number-of-seeds {params.seeds} --output {output} > {log} 2>&1"
         )
 
@@ -62,7 +62,7 @@ rule information_table:
     input:
         of_all_runs(INFORMATION, estimator=study.estimators),
     output:
-        table("information"),
+        directory(table("information")),
     log:
         f"{LOG}/tables/information.log",
     benchmark:

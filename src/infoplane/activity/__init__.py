@@ -1,5 +1,4 @@
-"""The activity of a network's layers: what lies between a network and all that is said of it."""
+"""The activity of a network's layers: what lies between a network and all that is said of it.
 
-from infoplane.activity.forward import layer_activities
-
-__all__ = ["layer_activities"]
+`recording` is the file, whoever writes it; `forward` computes activity from the weights of our own networks.
+"""

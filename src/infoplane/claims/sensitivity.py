@@ -18,12 +18,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from infoplane.claims.parts import CONTRADICTED, INCONCLUSIVE, NOT_ESTIMABLE, SUPPORTED, Evidence, Rules
-from infoplane.claims.verdicts import CLAIMS, combined, judged_parts
+from infoplane.claims.verdicts import combined, judged_parts
 from infoplane.statistics.comparability import SettingsOfRuns
-from infoplane.statistics.compression import compression
 from infoplane.statistics.dead import lost_networks
 from infoplane.statistics.frames import require_columns
 from infoplane.statistics.series import Owners, Series, Trajectories, trajectories_of
+from infoplane.statistics.tables.compression import compression
 
 # What tells settings of one estimator apart; two estimators differ in one of their own settings or altogether.
 FACTORS = ("measure", "stopping", "bound")
@@ -125,16 +125,16 @@ def settings_of_estimator(
             for measure in measures:
                 of_measure = replace(rules, estimator=series.estimator, bound=bound, measure=measure)
                 parts = judged_parts(Evidence(series, other, of_measure, confidence, number, seed, end_share))
-                tables.append(_with_wholes(parts).assign(**described, measure=measure))
+                tables.append(_with_wholes(parts, rules.statements()).assign(**described, measure=measure))
     table = pd.concat(tables, ignore_index=True)
     first = [*described, "measure", "claim", "part"]
     return table[[*first, *(name for name in table.columns if name not in first)]]
 
 
-def _with_wholes(parts: pd.DataFrame) -> pd.DataFrame:
+def _with_wholes(parts: pd.DataFrame, statements: Mapping[str, str]) -> pd.DataFrame:
     """The parts with a row before those of each claim that has the verdict on the claim as a whole."""
     tables = []
-    for claim, statement in CLAIMS.items():
+    for claim, statement in statements.items():
         own = parts[parts["claim"] == claim]
         verdict, reason = combined(own)
         whole = own.iloc[:1].assign(

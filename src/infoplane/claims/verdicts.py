@@ -1,4 +1,4 @@
-"""The study's claims C1 to C6 put to the test, by rules that are part of the configuration.
+"""The claims put to the test, by rules that are part of the configuration.
 
 A claim has one or more parts, each a statistic with its interval, a threshold and a p value against the threshold. A
 part is supported where its interval lies on the claimed side of the threshold, contradicted where it lies on the
@@ -8,7 +8,6 @@ otherwise it is inconclusive. A claim is contradicted if one of its parts is, su
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 
 import numpy as np
@@ -29,17 +28,6 @@ from infoplane.statistics.dead import lost_networks
 from infoplane.statistics.frames import SERIES, require_columns
 from infoplane.statistics.inference.resampling import holm
 from infoplane.statistics.series import Series, owners_of, trajectories_of
-
-CLAIMS: Mapping[str, str] = {
-    "C1": "Saturation is not required for compression: non-saturating activation functions compress too",
-    "C2": "The amount of compression differs between activation functions: tanh compresses most, and softplus and "
-    "centered softplus differ",
-    "C3": "Compression varies strongly between initialisations; ReLU, averaged over them, has no distinct phases",
-    "C4": "L2 regularisation increases compression, clusters the layers and reduces overfitting",
-    "C5": "Only compression of the last layer goes with generalisation; no hidden layer's does",
-    "C6": "One range of bins for all layers under-resolves all but the layer that owns the largest activity, and so "
-    "under-estimates compression of unbounded activation functions",
-}
 
 # The columns of the tables information and layers that are used.
 OF_INFORMATION = ["run", "seed", "epoch", "layer", *SERIES, "i_tx"]
@@ -91,7 +79,7 @@ def claims(
     }
     numbers = ["statistic", "estimate", "lower", "upper", "threshold", "n", "p", "p_corrected"]
     rows = []
-    for claim, statement in CLAIMS.items():
+    for claim, statement in rules.statements().items():
         own = parts[parts["claim"] == claim]
         verdict, reason = combined(own)
         first = {name: own.iloc[0][name] for name in numbers}

@@ -81,13 +81,13 @@ def check_options(name: str, options: dict[str, Any]) -> None:
             raise InfoplaneError(f"data set {name} needs the option {key!r}")
 
 
-def files(name: str, **options: Any) -> list[Path]:
+def files(name: str, /, **options: Any) -> list[Path]:
     """The files that the data set is read from; none for those that are generated. Raises as `load` does."""
     check_options(name, options)
     return _FILES[name](**options) if name in _FILES else []
 
 
-def shape(name: str, **options: Any) -> tuple[int, int, int]:
+def shape(name: str, /, **options: Any) -> tuple[int, int, int]:
     """(samples, features, classes) of the data set, loaded only if its module cannot tell. Raises as `load` does."""
     check_options(name, options)
     if name in _SHAPES:
@@ -96,7 +96,7 @@ def shape(name: str, **options: Any) -> tuple[int, int, int]:
     return (*data.inputs.shape, data.classes)
 
 
-def load(name: str, **options: Any) -> Dataset:
+def load(name: str, /, **options: Any) -> Dataset:
     """The data set of that name; the same options give the same bytes.
 
     Raises InfoplaneError for an unknown name or option, or a data file that is missing or malformed.

@@ -13,11 +13,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from infoplane.estimators import methods
-from infoplane.estimators.interface import Estimate, Information, Layer, Method
-from infoplane.estimators.methods.adaptive_kde import adaptive_kde, adaptive_kde_bounds
-from infoplane.estimators.methods.ebab import ebab
-from infoplane.estimators.methods.fixed_binning import fixed_binning
-from infoplane.estimators.methods.kde import kde, kde_bounds
+from infoplane.estimators.interface import STANDARD_ERRORS, Estimate, Information, Layer, Method
+from infoplane.estimators.methods.adaptive_kde import adaptive_kde as adaptive_kde
+from infoplane.estimators.methods.adaptive_kde import adaptive_kde_bounds as adaptive_kde_bounds
+from infoplane.estimators.methods.ebab import ebab as ebab
+from infoplane.estimators.methods.fixed_binning import fixed_binning as fixed_binning
+from infoplane.estimators.methods.kde import kde as kde
+from infoplane.estimators.methods.kde import kde_bounds as kde_bounds
 from infoplane.estimators.pairwise import Bounds
 
 
@@ -29,17 +31,10 @@ def _discover() -> Mapping[str, Method]:
 
 METHODS: Mapping[str, Method] = _discover()
 
-__all__ = [
-    "METHODS",
-    "Bounds",
-    "Estimate",
-    "Information",
-    "Layer",
-    "Method",
-    "adaptive_kde",
-    "adaptive_kde_bounds",
-    "ebab",
-    "fixed_binning",
-    "kde",
-    "kde_bounds",
-]
+OPTIONAL_COLUMNS: Mapping[str, str] = MappingProxyType(
+    {**STANDARD_ERRORS, **{name: words for method in METHODS.values() for name, words in method.diagnostics.items()}}
+)
+"""Columns that tables of information have where an estimator gives them, each with its meaning and unit."""
+
+# The functions that are imported as themselves are public as well.
+__all__ = ["METHODS", "OPTIONAL_COLUMNS", "Bounds", "Estimate", "Information", "Layer", "Method"]

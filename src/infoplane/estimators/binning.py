@@ -6,59 +6,100 @@ Y the label, both I(T;X) = H(T) - H(T|X) and I(T;Y) = H(T) - H(T|Y) are computed
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from infoplane.estimators.bins import Bins
-from infoplane.estimators.interface import Information
-from infoplane.estimators.validation import check_choice, check_samples, check_whole_number
+from infoplane.estimators.interface import Estimate, Information
+from infoplane.estimators.validation import Samples, check_choice, check_samples, check_whole_number, without_rounding
 
 CORRECTIONS = ("none", "miller_madow")
 
 
-def binned_information(
+DIAGNOSTICS: Mapping[str, str] = {
+    "occupied_states": "states of the layer that a sample is in, a whole number",
+    "singletons": "states with one sample, a whole number",
+    "coverage": "1 - singletons / N of N samples: estimates the probability of the states that were seen, from 0 to 1",
+    "distance_to_log2_n": "log2 N - H(T) as estimated, in bits: near 0 the count of samples limits I(T;X)",
+}
+"""What the counts of samples say of an estimate."""
+
+
+def binned_estimates(
     activity: ArrayLike,
     labels: ArrayLike,
     input_ids: ArrayLike | None,
-    bins_of: Callable[[NDArray[Any]], Bins],
-    correction: str,
-    shuffles: int = 0,
-    shuffle_seed: int = 0,
-) -> tuple[Information, NDArray[np.float64] | None]:
-    """I(T;X) and I(T;Y) in bits with the bins that `bins_of` makes for each (samples, units) item.
+    bins_of: Callable[[NDArray[Any]], Sequence[Bins]],
+    settings: Sequence[Mapping[str, Any]],
+) -> list[Estimate]:
+    """I(T;X) and I(T;Y) in bits with each of the bins that `bins_of` makes for a (samples, units) item.
 
-    The second value is I(T;Y) averaged over `shuffles` permutations of the labels over the samples, of the
-    leading shape; None without shuffles. The permutations are those of numpy's default_rng(shuffle_seed), the
-    same for all items, so that two layers or epochs do not differ by the luck of the draw.
+    Beside each bins `settings` says correction, shuffles and shuffle_seed. With shuffles, I(T;Y) is also averaged over
+    as many permutations of the labels over the samples. They are those of numpy's default_rng(shuffle_seed), the same
+    for all items, so that two layers or epochs do not differ by the luck of the draw.
     """
-    check_choice(correction, "correction", CORRECTIONS)
-    check_whole_number(shuffles, "shuffles", 0)
-    check_whole_number(shuffle_seed, "shuffle_seed", 0)
+    for each in settings:
+        check_choice(each["correction"], "correction", CORRECTIONS)
+        check_whole_number(each["shuffles"], "shuffles", 0)
+        check_whole_number(each["shuffle_seed"], "shuffle_seed", 0)
     samples = check_samples(activity, labels, input_ids)
-    generator = np.random.default_rng(shuffle_seed)
-    permuted = [generator.permutation(samples.classes) for _ in range(shuffles)]
-
-    entropy = _EntropyOfCounts(len(samples.classes), correction)
-    h_y = entropy.of_groups(samples.classes, samples.class_count)
-    h_x = entropy.of_groups(samples.inputs, samples.input_count) if samples.inputs is not None else None
-    result = np.zeros((3, len(samples.activity)))
+    counted = [_Counted(samples, each) for each in settings]
+    result = np.zeros((len(settings), 3 + len(DIAGNOSTICS), len(samples.activity)))
     for number, item in enumerate(samples.items()):
-        states, count = joint_states(item, bins_of(item))
-        h_t = entropy.of_groups(states, count)
+        for at, bins in enumerate(bins_of(item)):
+            result[at, :, number] = counted[at].values(*joint_states(item, bins))
+    return [
+        _binned_estimate(rows.reshape(-1, *samples.leading), each) for rows, each in zip(result, settings, strict=True)
+    ]
+
+
+def _binned_estimate(values: NDArray[np.float64], settings: Mapping[str, Any]) -> Estimate:
+    # Plug-in information is never negative; with a correction it may be.
+    i_tx, i_ty, shuffled = map(without_rounding, values[:3]) if settings["correction"] == "none" else values[:3]
+    return Estimate(
+        "none",
+        Information(i_tx, i_ty),
+        shuffled if settings["shuffles"] else None,
+        diagnostics=dict(zip(DIAGNOSTICS, values[3:], strict=True)),
+    )
+
+
+class _Counted:
+    """What is computed from the states of all samples, with one correction and its permutations of the labels."""
+
+    def __init__(self, samples: Samples, settings: Mapping[str, Any]) -> None:
+        self.samples = samples
+        generator = np.random.default_rng(settings["shuffle_seed"])
+        self.permuted = [generator.permutation(samples.classes) for _ in range(settings["shuffles"])]
+        self.entropy = _EntropyOfCounts(len(samples.classes), settings["correction"])
+        self.h_y = self.entropy.of_groups(samples.classes, samples.class_count)
+        self.h_x = 0.0 if samples.inputs is None else self.entropy.of_groups(samples.inputs, samples.input_count)
+
+    def values(self, states: NDArray[np.int64], count: int) -> tuple[float, ...]:
+        """I(T;X), I(T;Y) and its control, then the diagnostics."""
+        entropy, samples = self.entropy, self.samples
+        counts = np.bincount(states, minlength=count)
+        h_t = entropy.of_counts(counts)
         i_tx = h_t  # H(T|X) = 0 where every sample has an input of its own
-        if samples.inputs is not None and h_x is not None:
-            i_tx = h_t + h_x - entropy.of_pairs(states, count, samples.inputs, samples.input_count)
-        i_ty = h_t + h_y - entropy.of_pairs(states, count, samples.classes, samples.class_count)
-        shuffled = [h_t + h_y - entropy.of_pairs(states, count, other, samples.class_count) for other in permuted]
-        result[:, number] = i_tx, i_ty, np.mean(shuffled) if shuffled else 0.0
-    if correction == "none":
-        # Plug-in information is never negative; what is left below zero is rounding.
-        np.maximum(result, 0.0, out=result)
-    tx, ty, control = (row.reshape(samples.leading) for row in result)
-    return Information(tx, ty), control if shuffles else None
+        if samples.inputs is not None:
+            i_tx = h_t + self.h_x - entropy.of_pairs(states, count, samples.inputs, samples.input_count)
+        i_ty, *shuffled = (
+            h_t + self.h_y - entropy.of_pairs(states, count, classes, samples.class_count)
+            for classes in (samples.classes, *self.permuted)
+        )
+        singletons = int(np.count_nonzero(counts == 1))
+        return (
+            i_tx,
+            i_ty,
+            float(np.mean(shuffled)) if shuffled else 0.0,
+            count,
+            singletons,
+            1 - singletons / len(states),
+            float(np.log2(len(states))) - h_t,
+        )
 
 
 def joint_states(item: NDArray[Any], bins: Bins) -> tuple[NDArray[np.int64], int]:
@@ -113,18 +154,19 @@ class _EntropyOfCounts:
 
     def of_groups(self, groups: NDArray[np.int64], count: int) -> float:
         """Entropy of the group numbers 0..count - 1."""
-        return self._of_counts(np.bincount(groups, minlength=count))
+        return self.of_counts(np.bincount(groups, minlength=count))
 
     def of_pairs(self, first: NDArray[np.int64], count: int, second: NDArray[np.int64], other_count: int) -> float:
         """Joint entropy of two numberings of the samples."""
         pairs = first * other_count + second
         if count * other_count <= 8 * self.samples:
-            return self._of_counts(np.bincount(pairs))
+            return self.of_counts(np.bincount(pairs))
         pairs.sort()
         ends = np.flatnonzero(np.concatenate([pairs[1:] != pairs[:-1], [True]]))
-        return self._of_counts(np.diff(ends, prepend=-1))
+        return self.of_counts(np.diff(ends, prepend=-1))
 
-    def _of_counts(self, counts: NDArray[np.int64]) -> float:
+    def of_counts(self, counts: NDArray[np.int64]) -> float:
+        """Entropy of groups of so many samples."""
         # Summed by size of group: the same to the last bit in whatever order the samples and units are.
         sizes = np.bincount(counts, minlength=self.samples + 1)
         entropy = float((sizes * self.share).sum()) / self.samples

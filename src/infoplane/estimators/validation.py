@@ -102,3 +102,8 @@ def check_choice(value: object, name: str, choices: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in choices:
         raise InfoplaneError(f"{name} is {value!r}: allowed are {', '.join(choices)}")
     return value
+
+
+def without_rounding(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`values` of what cannot be negative: rounding, which is less than 1e-9 below zero, becomes 0."""
+    return np.where((values < 0) & (values > -1e-9), 0.0, values)

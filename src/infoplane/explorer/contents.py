@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from infoplane.errors import InfoplaneError
 from infoplane.figures.parts import selection
 from infoplane.presentation import style
-from infoplane.statistics import mean_intervals
 from infoplane.statistics.dead import dead_networks
 from infoplane.statistics.frames import settings_of_runs
+from infoplane.statistics.inference.intervals import mean_intervals
 
 # Numbers have this many decimals: bits to 0.0001, accuracies to 0.01 %.
 DECIMALS = 4

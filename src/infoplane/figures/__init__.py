@@ -17,36 +17,21 @@ nor pandas: Snakemake does it each time it parses the workflow.
 
 from __future__ import annotations
 
-import ast
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from infoplane import claims, statistics
+from infoplane.declarations import constants, discover, refuse_unknown
 from infoplane.errors import InfoplaneError
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-# Those of the section `sensitivity`, which a study may do without.
-OF_SENSITIVITY = ("sensitivity", "sensitivity_summary", "sensitivity_factors")
-TABLES = (
-    "training",
-    "information",
-    "layers",
-    "distributions",
-    "compression",
-    "compression_summary",
-    "correlation",
-    "effects",
-    "variance_components",
-    "seeds_needed",
-    "phases",
-    *OF_SENSITIVITY,
-)
+TABLES = (*statistics.JOINED, *statistics.TABLES, *claims.OF_SENSITIVITY)
 FORMATS = ("svg", "png", "pdf", "rst")
 SETTINGS = ("confidence", "measure")
 
@@ -76,7 +61,7 @@ class Declaration:
     @property
     def of_sensitivity(self) -> bool:
         """Whether it reads a table that only studies with the section `sensitivity` have."""
-        return any(table in OF_SENSITIVITY for table in self.tables)
+        return any(table in claims.OF_SENSITIVITY for table in self.tables)
 
 
 def declaration(name: str, source: str) -> Declaration | None:
@@ -84,42 +69,16 @@ def declaration(name: str, source: str) -> Declaration | None:
 
     Raises InfoplaneError if a declaration is missing, is not a literal or names an unknown table or setting.
     """
-    body = ast.parse(source).body
-    if not any(isinstance(statement, ast.FunctionDef) and statement.name == "draw" for statement in body):
+    who = f"the figure {name}"
+    values = constants(who, source, "draw", _DECLARATIONS)
+    if values is None:
         return None
-    values: dict[str, Any] = {key: value for key, (_, value) in _DECLARATIONS.items()}
-    for statement in body:
-        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            key = statement.targets[0].id
-            if key in _DECLARATIONS:
-                try:
-                    values[key] = ast.literal_eval(statement.value)
-                except ValueError:
-                    raise InfoplaneError(f"{key} of the figure {name} must be a literal constant.") from None
-    for key, (kind, _) in _DECLARATIONS.items():
-        if not isinstance(values[key], kind):
-            raise InfoplaneError(f"The figure {name} must declare {key}, a literal {kind.__name__}.")
-    for key, known, verb in (("TABLES", TABLES, "reads the table"), ("SETTINGS", SETTINGS, "takes the setting")):
-        unknown = [value for value in values[key] if value not in known]
-        if unknown:
-            raise InfoplaneError(f"The figure {name} {verb} {unknown[0]!r}; there are {', '.join(known)}.")
-    return Declaration(
-        name,
-        values["TABLES"],
-        values["TITLE"],
-        values["CAPTION"],
-        values["PER_ESTIMATOR"],
-        values["SETTINGS"],
-        values["PAPER"],
-    )
+    refuse_unknown(who, "reads the table", values["tables"], TABLES)
+    refuse_unknown(who, "takes the setting", values["settings"], SETTINGS)
+    return Declaration(name, **values)
 
 
-def _discover(folder: Path) -> dict[str, Declaration]:
-    found = (declaration(path.stem, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("[!_]*.py")))
-    return {figure.name: figure for figure in found if figure is not None}
-
-
-FIGURES: Mapping[str, Declaration] = MappingProxyType(_discover(Path(__file__).parent))
+FIGURES: Mapping[str, Declaration] = discover(Path(__file__).parent, declaration)
 """Every figure by name."""
 
 

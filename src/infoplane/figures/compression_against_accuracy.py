@@ -14,9 +14,9 @@ from infoplane.figures.parts import selection
 from infoplane.figures.parts.measures import MEASURES, percent
 from infoplane.figures.parts.panels import Section, marker_handles, page, say
 from infoplane.presentation import style
-from infoplane.statistics.correlation import POOLED, poolable
 from infoplane.statistics.dead import is_left_out
 from infoplane.statistics.frames import settings_of_runs
+from infoplane.statistics.tables.correlation import POOLED, poolable
 
 TABLES = ("compression", "correlation")
 TITLE = "Compression against test accuracy"

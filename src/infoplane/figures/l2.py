@@ -15,9 +15,9 @@ from infoplane.figures.parts.measures import MEASURES, percent
 from infoplane.figures.parts.panels import Section, line_handles, page, say
 from infoplane.presentation import style
 from infoplane.presentation.style import Look
-from infoplane.statistics import mean_intervals
 from infoplane.statistics.dead import is_left_out
 from infoplane.statistics.frames import settings_of_runs
+from infoplane.statistics.inference.intervals import mean_intervals
 from infoplane.statistics.spread import spreads
 
 TABLES = ("compression", "effects")

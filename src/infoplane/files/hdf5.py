@@ -8,42 +8,31 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import h5py
 
-# The data sets of each kind and their axes; # is the number of a layer. Axes of the same name are equally long.
-_LAYOUTS = {
-    "weights": {
-        "seeds": ("seed",),
-        "epochs": ("epoch",),
-        "diverged_epoch": ("seed",),
-        "parameters/layer#/weights": ("seed", "epoch", "unit of layer #", "input of layer #"),
-        "parameters/layer#/biases": ("seed", "epoch", "unit of layer #"),
-    },
-    "activations": {
-        "seeds": ("seed",),
-        "epochs": ("epoch",),
-        "diverged_epoch": ("seed",),
-        "layer#/activity": ("seed", "epoch", "sample", "unit of layer #"),
-        "layer#/minimum": ("seed", "epoch"),
-        "layer#/maximum": ("seed", "epoch"),
-        "layer#/varying_units": ("seed", "epoch"),
-    },
-}
-# Data sets of any name that a file of the kind may have beside these.
-_OTHERS = {
-    "weights": {
-        "parameters/layer#/*": ("seed", "epoch", "unit of layer #"),
-        "history/*": ("seed", "epoch"),
-        "layer_statistics/*": ("seed", "epoch", "layer"),
-    },
-    "activations": {},
-}
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The data sets of a kind of file and their axes; # is the number of a layer.
+
+    Axes of the same name are equally long. `others` are data sets that a file may have beside those of `required`; *
+    stands for any name.
+    """
+
+    kind: str
+    required: Mapping[str, tuple[str, ...]]
+    others: Mapping[str, tuple[str, ...]]
+
+
 _DEEPEST = 3
+# gzip makes an array of one value a thousand times smaller, and no array more than that.
+_MOST_COMPRESSED = 1100
 
 
 @contextmanager
@@ -89,31 +78,36 @@ class _Output(io.FileIO):
         return len(target)
 
 
-def check(file: h5py.File, kind: str) -> None:
+def check(file: h5py.File, layout: Layout, *, sealed: bool = True) -> None:
     """Raise ValueError, saying what is wrong, unless the file holds all data sets of its kind and nothing else.
 
-    Every array is of numbers, with a checksum, is stored in the file itself, and is no larger than it.
+    Every array is of numbers, is stored in the file itself, and is no larger than what is stored. In a file that we
+    sealed it has a checksum; those of others may be compressed.
     """
     lengths: dict[str, int] = {}
     names = set()
     left = int(file.id.get_filesize())
     for name, data in _data_sets(file):
-        axes = _axes(name, kind)
+        axes = _axes(name, layout)
         if axes is None:
-            raise ValueError(f"{name} is no part of a file of {kind}")
-        if data.dtype.kind not in "iuf" or not data.dtype.isnative or data.is_virtual or data.external:
+            raise ValueError(f"{name} is no part of a file of {layout.kind}")
+        if data.dtype.kind not in "iuf" or (sealed and not data.dtype.isnative) or data.is_virtual or data.external:
             raise ValueError(f"{name} is not an array of numbers in this file")
-        left -= data.nbytes
-        if left < 0:
+        stored = data.nbytes
+        if not sealed:
+            stored = max(data.id.get_storage_size(), -(-data.nbytes // _MOST_COMPRESSED))
+        left -= stored
+        if left < 0 or (not sealed and data.nbytes > _MOST_COMPRESSED * data.id.get_storage_size()):
             raise ValueError(f"{name} is larger than the file")
         fits = [lengths.setdefault(axis, length) == length for axis, length in zip(axes, data.shape, strict=False)]
         if len(axes) != data.ndim or 0 in data.shape or not all(fits):
-            raise ValueError(f"{name} has the shape {data.shape}, which does not fit the others")
-        if not data.fletcher32:
+            known = ", ".join(f"{axis} {lengths[axis]}" if axis in lengths else axis for axis in axes)
+            raise ValueError(f"{name} has the shape {data.shape}, which does not fit the others: its axes are {known}")
+        if sealed and not data.fletcher32:
             raise ValueError(f"{name} has no checksum")
         names.add(name)
     layers = max(1, sum(axis.startswith("unit") for axis in lengths))
-    for name in _LAYOUTS[kind]:
+    for name in layout.required:
         for number in range(1, layers + 1):
             if (missing := name.replace("#", str(number))) not in names:
                 raise ValueError(f"there is no {missing}")
@@ -139,9 +133,9 @@ def _data_sets(group: h5py.Group, above: str = "", depth: int = 1) -> Iterator[t
             raise ValueError(f"{name} is not a data set")
 
 
-def _axes(name: str, kind: str) -> list[str] | None:
+def _axes(name: str, layout: Layout) -> list[str] | None:
     number = re.search(r"layer([1-9][0-9]{0,3})/", name)
     general = name.replace(number[0], "layer#/") if number else name
     above = general.rpartition("/")[0]
-    axes = _LAYOUTS[kind].get(general) or _OTHERS[kind].get(f"{above}/*")
+    axes = layout.required.get(general) or layout.others.get(general) or layout.others.get(f"{above}/*")
     return [axis.replace("#", number[1]) if number else axis for axis in axes] if axes else None

@@ -12,28 +12,27 @@ from infoplane.figures.parts import selection
 from infoplane.presentation import style
 from infoplane.presentation.escaping import restructured_text as escaped
 from infoplane.presentation.numbers import count, number
-from infoplane.statistics import mean_intervals
 from infoplane.statistics.frames import settings_of_runs
+from infoplane.statistics.inference.intervals import mean_intervals
 
 
 def front_page(
     study: str,
     training: pd.DataFrame,
     summary: pd.DataFrame,
-    claims: pd.DataFrame,
-    parts: pd.DataFrame,
+    claims: pd.DataFrame | None,
+    parts: pd.DataFrame | None,
     made_with: Mapping[str, Any],
 ) -> str:
     """What was run and what came out, as reStructuredText.
 
     `training`, `summary`, `claims` and `parts` are the tables training, compression_summary, claims and claim_parts,
-    `made_with` is the provenance of the claims.
+    the last two None in a study without claims; `made_with` is the provenance of the summary.
     """
     blocks = [
         _heading(f"Study {study}", "="),
         _scope(training, summary, made_with),
-        _heading("What came out", "-"),
-        *_claims(claims, parts),
+        *([] if claims is None or parts is None else [_heading("What came out", "-"), *_claims(claims, parts)]),
         _heading("What was run", "-"),
         *_runs(training, summary),
         *_notes(made_with),

@@ -1,36 +1,37 @@
-"""Stage `activations`: weights -> the activity of every layer for every sample."""
+"""Stage `activations`: weights -> a recording, the activity of every layer for every sample, and its tables."""
 
 from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
-from infoplane.activity import layer_activities
+from infoplane import datasets
+from infoplane.activation_functions import ACTIVATION_FUNCTIONS
+from infoplane.activity import recording
+from infoplane.activity.forward import layer_activities
 from infoplane.errors import InfoplaneError
 from infoplane.files import storage
 from infoplane.files.provenance import provenance
 from infoplane.runtime.progress import Progress
 from infoplane.settings import RunSettings
-from infoplane.stages.common import Device, check_settings, load_dataset, resolve_device, tidy
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from infoplane.stages.common import Device, check_settings, load_dataset, resolve_device
+from infoplane.stages.recorded import write_tables
 
 __all__ = ["activations"]
 
 
-def activations(weights: Path, settings: RunSettings, output: Path, layers: Path, device: Device = "auto") -> None:
-    """Dump the activity of every layer for every sample to `output`, and write the table of layers to `layers`."""
+def activations(
+    weights: Path, settings: RunSettings, output: Path, layers: Path, metrics: Path, device: Device = "auto"
+) -> None:
+    """Record the activity of every layer for every sample to `output`, and write its tables as `recorded` does."""
     dataset = load_dataset(settings)
     device = resolve_device(device)
-    with storage.open_checked(weights, "weights") as source:
+    with storage.open_weights(weights) as source:
         made_with = storage.read_provenance(source)
         check_settings(made_with, settings, weights)
-        run = made_with["run"]
-        seeds, epochs = source["seeds"][:], source["epochs"][:]
         sizes = (dataset.inputs.shape[1], *settings.hidden_layers, dataset.classes)
         shapes = [source[f"parameters/{layer}/weights"].shape[2:] for layer in storage.layers(source["parameters"])]
         if shapes != [(units, inputs) for inputs, units in itertools.pairwise(sizes)]:
@@ -42,54 +43,46 @@ def activations(weights: Path, settings: RunSettings, output: Path, layers: Path
             for layer, group in source["parameters"].items()
             for name, values in group.items()
         }
-        statistics = {name: values[:] for name, values in source["layer_statistics"].items()}
-        diverged = source["diverged_epoch"][:]
-    samples, widths = len(dataset.labels), [*settings.hidden_layers, dataset.classes]
-    with storage.create(output, "activations", {**made_with, **provenance(), "device": device}) as file:
-        for name, values in (("seeds", seeds), ("epochs", epochs), ("diverged_epoch", diverged)):
-            storage.write_array(file, name, values)
-        dumps, minima, maxima, varying = [], [], [], []
-        for index, units in enumerate(widths, start=1):
-            shape = (len(seeds), len(epochs), samples, units)
-            dumps.append(
-                file.create_dataset(
-                    f"layer{index}/activity", shape, np.float32, chunks=(1, 1, samples, units), fletcher32=True
-                )
-            )
-            minima.append(np.empty(shape[:2], np.float32))
-            maxima.append(np.empty(shape[:2], np.float32))
-            varying.append(np.empty(shape[:2], np.float32))
-        with Progress(f"activations {run}", len(epochs), "recorded epochs") as progress:
-            for step in range(len(epochs)):
-                at_epoch = {name: values[:, step] for name, values in parameters.items()}
-                for layer, activity in enumerate(layer_activities(settings, at_epoch, dataset.inputs, device)):
-                    dumps[layer][:, step] = activity
-                    minima[layer][:, step] = activity.min(axis=(1, 2))
-                    maxima[layer][:, step] = activity.max(axis=(1, 2))
-                    varying[layer][:, step] = varying_units(activity)
-                progress.step()
-        for index in range(len(widths)):
-            storage.write_array(file, f"layer{index + 1}/minimum", minima[index])
-            storage.write_array(file, f"layer{index + 1}/maximum", maxima[index])
-            storage.write_array(file, f"layer{index + 1}/varying_units", varying[index])
-    columns = {
-        "activity_minimum": np.stack(minima, axis=-1),
-        "activity_maximum": np.stack(maxima, axis=-1),
-        "varying_units": np.stack(varying, axis=-1),
-        **{
-            name: statistics.get(name, np.full((len(seeds), len(epochs), len(widths)), np.nan))
-            for name in ("weight_norm", "gradient_mean_norm", "gradient_sd_norm")
-        },
+        arrays: dict[str, Any] = {name: source[name][:] for name in ("seeds", "epochs", "diverged_epoch")}
+        arrays["metrics"] = {name: values[:] for name, values in source["history"].items()}
+        arrays["layer_statistics"] = {name: values[:] for name, values in source["layer_statistics"].items()}
+    part = np.full(len(dataset.labels), recording.TRAINING)
+    part[datasets.split(dataset, settings.split)[1]] = recording.TEST
+    samples = recording.Samples(dataset.labels, dataset.input_ids, dataset.inputs, part)
+    said = {**made_with, **provenance(), "device": device, "description": described(settings)}
+    with (
+        recording.create_recording(output, said, samples=samples, layers=recorded_layers(settings), **arrays) as writer,
+        Progress(f"activations {made_with['run']}", len(arrays["epochs"]), "recorded epochs") as progress,
+    ):
+        for step in range(len(arrays["epochs"])):
+            at_epoch = {name: values[:, step] for name, values in parameters.items()}
+            for layer, activity in enumerate(layer_activities(settings, at_epoch, dataset.inputs, device)):
+                writer.add(layer, step, activity)
+            progress.step()
+    with recording.open_recording(output) as made:
+        write_tables(made, made_with["run"], layers, metrics)
+
+
+def described(settings: RunSettings) -> dict[str, Any]:
+    """What tables say of a run beside its name; the names are those of `recording.descriptions`."""
+    return {
+        "dataset": settings.dataset,
+        "activation": settings.activation,
+        "hidden_layers": "-".join(map(str, settings.hidden_layers)),
+        "l2": settings.l2,
+        "weight_decay": settings.weight_decay,
+        "learning_rate": settings.learning_rate,
+        "batch_size": settings.batch_size or -1,
+        "epochs": settings.epochs,
     }
-    axes = {"seed": seeds, "epoch": epochs, "layer": np.arange(1, len(widths) + 1)}
-    storage.write_table(tidy(run, settings, axes, columns), layers, made_with)
 
 
-def varying_units(activity: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How many units of (seeds, samples, units) do not have the same activity for all samples: (seeds,).
-
-    NaN where an activity is not finite: a network that diverged says nothing.
-    """
-    smallest, largest = activity.min(axis=1), activity.max(axis=1)
-    known = (np.isfinite(smallest) & np.isfinite(largest)).all(axis=-1)
-    return np.where(known, np.count_nonzero(largest > smallest, axis=-1), np.nan).astype(np.float32)
+def recorded_layers(settings: RunSettings) -> list[recording.RecordedLayer]:
+    """What is known of each layer of our own networks."""
+    hidden = [ACTIVATION_FUNCTIONS[name] for name in settings.activations]
+    layers = [
+        recording.RecordedLayer(f"{function.name}_{number}", function.lower_bound, function.function_range)
+        for number, function in enumerate(hidden, start=1)
+    ]
+    # The output takes the lower bound of the last hidden layer, as in the code published with the paper.
+    return [*layers, recording.RecordedLayer("softmax", hidden[-1].lower_bound, (0.0, 1.0))]

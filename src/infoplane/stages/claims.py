@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from infoplane import claims as judged
+from infoplane.claims import verdicts
+from infoplane.claims.parts import Rules
 from infoplane.claims.text import as_markdown
-from infoplane.claims.verdicts import OF_INFORMATION, OF_LAYERS
 from infoplane.files import storage
 from infoplane.stages.common import settings_of_runs
 from infoplane.stages.statistics import provenance_from
@@ -24,23 +24,23 @@ def claims(
     output: Path,
     parts: Path,
     text: Path,
-    confidence: float = 0.95,
-    resamples: int = 2000,
-    resampling_seed: int = 0,
+    resampling: Mapping[str, Any],
 ) -> None:
-    """The verdict on every claim as a table, the parts that it rests on, and both as Markdown."""
-    settings = {"confidence": confidence, "resamples": resamples, "resampling_seed": resampling_seed, "claims": rules}
+    """The verdict on every claim as a table, the parts that it rests on, and both as Markdown.
+
+    `rules` is the section `claims`, `resampling` has confidence, resamples and resampling_seed.
+    """
     measured = storage.read_table(compression)
-    made_with = {**provenance_from(compression), **settings}
-    table, of_parts = judged.claims(
+    made_with = {**provenance_from(compression), **resampling, "claims": rules}
+    table, of_parts = verdicts.claims(
         measured,
-        storage.read_rows(information, "estimator", rules["estimator"], OF_INFORMATION),
-        storage.read_table(layers, OF_LAYERS),
-        judged.Rules(**rules),
+        storage.read_rows(information, "estimator", rules["estimator"], verdicts.OF_INFORMATION),
+        storage.read_table(layers, verdicts.OF_LAYERS),
+        Rules(**rules),
         settings_of_runs(made_with, compression),
-        confidence=confidence,
-        number=resamples,
-        seed=resampling_seed,
+        confidence=resampling["confidence"],
+        number=resampling["resamples"],
+        seed=resampling["resampling_seed"],
     )
     storage.write_table(of_parts, parts, made_with)
     with storage.replacing(text) as temporary:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from infoplane import datasets
+from infoplane.activity.recording import descriptions
 from infoplane.errors import InfoplaneError
 from infoplane.runtime import devices
 from infoplane.settings import RunSettings
@@ -18,6 +19,7 @@ from infoplane.settings import RunSettings
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from infoplane.activity.recording import Recording
     from infoplane.datasets import Dataset
 
 
@@ -100,21 +102,30 @@ def check_settings(made_with: Mapping[str, Any], settings: RunSettings, path: Pa
         )
 
 
-def tidy(run: str, settings: RunSettings, axes: Mapping[str, NDArray[Any]], columns: Mapping[str, Any]) -> pd.DataFrame:
-    """One row per combination of the axes, in their order, with the run's settings in front."""
+def run_of(recording: Recording, run: str | None) -> str:
+    """The name of the run of a recording: as given, else as it says itself, else that of the file.
+
+    Raises InfoplaneError if it says another one than is given.
+    """
+    if run is not None and recording.run not in (None, run):
+        raise InfoplaneError(f"{recording.path}: this recording is of the run {recording.run!r}, not of {run!r}")
+    return run or recording.run or recording.path.stem
+
+
+def run_axes(recording: Recording, layers: int = 0) -> dict[str, NDArray[np.int64]]:
+    """The axes of a recording's arrays: seed, epoch and, with a number of layers, layer."""
+    axes = {"seed": recording.seeds, "epoch": recording.epochs}
+    return {**axes, "layer": np.arange(1, layers + 1)} if layers else axes
+
+
+def tidy(recording: Recording, run: str, axes: Mapping[str, NDArray[Any]], columns: Mapping[str, Any]) -> pd.DataFrame:
+    """One row per combination of the axes, in their order, with the run and what its recording says of it in front."""
     grid = np.meshgrid(*axes.values(), indexing="ij")
     shape = grid[0].shape
     return pd.DataFrame(
         {
             "run": run,
-            "dataset": settings.dataset,
-            "activation": settings.activation,
-            "hidden_layers": "-".join(map(str, settings.hidden_layers)),
-            "l2": settings.l2,
-            "weight_decay": settings.weight_decay,
-            "learning_rate": settings.learning_rate,
-            "batch_size": settings.batch_size or -1,
-            "epochs": settings.epochs,
+            **descriptions(recording),
             **{name: values.ravel() for name, values in zip(axes, grid, strict=True)},
             **{
                 name: np.broadcast_to(values, shape).ravel() if isinstance(values, np.ndarray) else values

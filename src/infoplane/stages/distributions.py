@@ -1,4 +1,4 @@
-"""Stage `distributions`: activations -> how the activity of every layer is distributed, and how it is binned."""
+"""Stage `distributions`: a recording -> how the activity of every layer is distributed, and how it is binned."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from infoplane.activity.recording import open_recording
 from infoplane.estimators import METHODS
 from infoplane.files import storage
 from infoplane.files.provenance import provenance
-from infoplane.settings import EstimatorSettings, RunSettings
-from infoplane.stages.common import check_settings, tidy
+from infoplane.settings import EstimatorSettings
+from infoplane.stages.common import run_of, tidy
 from infoplane.stages.information import layer_of
 
 if TYPE_CHECKING:
@@ -33,39 +34,34 @@ _Histogram = dict[str, "NDArray[Any]"]
 
 
 def distributions(
-    activations: Path, settings: RunSettings, estimators: Mapping[str, EstimatorSettings], output: Path
+    recording: Path, estimators: Mapping[str, EstimatorSettings], output: Path, run: str | None = None
 ) -> None:
     """Write the distribution of every layer's activity, all units and samples pooled, and the bins imposed on it.
 
-    Of the first seed of the dump that did not diverge and is not dead, at the last recorded epoch; without such a seed
-    the table is empty. Only those of `estimators` count that sort activity into bins.
+    Of the first seed of the recording that did not diverge and is not dead, at the last recorded epoch; without such a
+    seed the table is empty. Only those of `estimators` count that sort activity into bins.
 
     One row per bin: layer, estimator ("" for the histogram of 200 equal bins), method, assumption, state (its number
     from 0), low, high (from low up to, not including, high; the ends may be infinite, and a value that is a state of
     its own is both) and count, of values of single units.
     """
-    with storage.open_checked(activations, "activations") as source:
-        made_with = storage.read_provenance(source)
-        check_settings(made_with, settings, activations)
-        seeds, epochs, diverged = (source[key][:] for key in ("seeds", "epochs", "diverged_epoch"))
-        names = storage.layers(source)
+    with open_recording(recording) as opened:
+        run, extremes, last = run_of(opened, run), opened.extremes(), len(opened.epochs) - 1
 
         def rows(seed: list[int], layer: int, histogram: _Histogram, described: Mapping[str, str]) -> pd.DataFrame:
-            axes = {"seed": seed, "epoch": epochs[-1:], "layer": [layer], "state": np.arange(len(histogram["count"]))}
-            columns = {"n_layers": len(names), **described, **histogram}
-            return tidy(made_with["run"], settings, {key: np.asarray(axis) for key, axis in axes.items()}, columns)
+            axes = {"seed": seed, "epoch": opened.epochs[-1:], "layer": [layer]}
+            axes["state"] = np.arange(len(histogram["count"]))
+            columns = {"n_layers": len(opened.layers), **described, **histogram}
+            return tidy(opened, run, {key: np.asarray(axis) for key, axis in axes.items()}, columns)
 
         pooled = {"estimator": "", "method": "", "assumption": ""}
         frames = []
-        is_dead = np.any([source[f"{layer}/varying_units"][:, -1] == 0 for layer in names], axis=0)
-        for s in np.flatnonzero((diverged < 0) & ~is_dead)[:1].tolist():
-            minimum, maximum = (
-                np.stack([source[f"{layer}/{key}"][s] for layer in names], axis=-1) for key in ("minimum", "maximum")
-            )
-            for index, key in enumerate(names):
-                values = source[f"{key}/activity"][s, -1]
-                frames.append(rows([int(seeds[s])], index + 1, _histogram(values), pooled))
-                layer = layer_of(settings, index, minimum, maximum)
+        is_dead = (extremes.varying_units[:, -1] == 0).any(axis=-1)
+        for s in np.flatnonzero((opened.diverged_epoch < 0) & ~is_dead)[:1].tolist():
+            for index in range(len(opened.layers)):
+                values = opened.activity(index, s, slice(last, None))[0]
+                frames.append(rows([int(opened.seeds[s])], index + 1, _histogram(values), pooled))
+                layer = layer_of(opened, index, extremes.minimum[s], extremes.maximum[s])
                 for name, estimator in estimators.items():
                     method = METHODS[estimator.method]
                     if method.bins is not None:
@@ -75,11 +71,11 @@ def distributions(
                             "assumption": method.describe(estimator.settings),
                         }
                         histogram = _binned(values, method.bins(layer, estimator.settings)(values))
-                        frames.append(rows([int(seeds[s])], index + 1, histogram, described))
+                        frames.append(rows([int(opened.seeds[s])], index + 1, histogram, described))
         if not frames:
             frames.append(rows([], 0, _histogram(np.zeros(1)), pooled))
-    settings_of = {name: json.loads(estimator.to_json()) for name, estimator in estimators.items()}
-    made_with = {**made_with, **provenance(), "estimators": settings_of}
+        made_with = {"settings": None, **opened.made_with, **provenance(), "run": run}
+    made_with["estimators"] = {name: json.loads(estimator.to_json()) for name, estimator in estimators.items()}
     storage.write_table(pd.concat(frames, ignore_index=True), output, made_with)
 
 

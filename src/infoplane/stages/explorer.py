@@ -6,18 +6,14 @@ from pathlib import Path
 
 from infoplane.explorer import page
 from infoplane.files import storage
+from infoplane.stages.statistics import trajectories
 
 __all__ = ["explorer"]
 
 
 def explorer(study: str, information: Path, training: Path, output: Path) -> None:
     """Write the page of a study; runs are read one by one, since the table of a large study takes gigabytes."""
-    runs = storage.read_distinct(information, "run")
-    text = page(
-        study,
-        (storage.read_rows(information, "run", run) for run in runs),
-        storage.read_table(training),
-        storage.read_table_provenance(information),
-    )
+    made_with = storage.read_table_provenance(information)
+    text = page(study, trajectories(information), storage.read_table(training), made_with)
     with storage.replacing(output) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -1,141 +1,134 @@
-"""Stage `information`: activity -> I(T;X) and I(T;Y) per seed, recorded epoch and layer, for one estimator."""
+"""Stage `information`: a recording -> I(T;X) and I(T;Y) per seed, recorded epoch and layer, for one estimator."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from infoplane.activation_functions import ACTIVATION_FUNCTIONS
+from infoplane.activity.recording import Extremes, Recording, open_recording, part_indices
+from infoplane.datasets.interface import entropy
 from infoplane.errors import InfoplaneError
 from infoplane.estimators import METHODS
 from infoplane.estimators.interface import Layer
 from infoplane.files import storage
 from infoplane.files.provenance import provenance
 from infoplane.runtime.progress import Progress
-from infoplane.settings import EstimatorSettings, RunSettings
-from infoplane.stages.common import Device, check_settings, load_dataset, resolve_device, tidy
+from infoplane.settings import EstimatorSettings
+from infoplane.stages.common import Device, resolve_device, run_axes, run_of, tidy
 
 if TYPE_CHECKING:
-    import h5py
     from numpy.typing import NDArray
-
-    from infoplane.datasets import Dataset
 
 __all__ = ["information"]
 
-# Bytes of activity that are held at once.
-_SLAB_BYTES = 64 * 2**20
-
-# bound -> column -> values
+# bound -> column -> values (seed, epoch, layer)
 Values = dict[str, dict[str, "NDArray[np.float64]"]]
 
 
 def information(
-    activations: Path,
-    settings: RunSettings,
+    recording: Path,
     name: str,
     estimator: EstimatorSettings,
     output: Path,
+    parts: Sequence[str] = ("all",),
+    run: str | None = None,
     device: Device = "auto",
 ) -> None:
-    """Estimate I(T;X) and I(T;Y) for every seed, recorded epoch and layer of a dump."""
-    dataset = load_dataset(settings)
+    """Estimate I(T;X) and I(T;Y) for every seed, recorded epoch and layer of a recording, over each of its `parts`.
+
+    A part is "all", "training" or "test": X is then uniform over the inputs of that part, and `h_x` and `h_y` are its
+    entropies. The extremes that bins and noise may follow are those of all samples, so that the parts are binned alike.
+    Raises InfoplaneError if the recording says that it is of another run, or if it does not say which part a sample is
+    of where that is needed.
+    """
     device = resolve_device(device)
-    results: Values = {}
-    with storage.open_checked(activations, "activations") as source:
-        made_with = storage.read_provenance(source)
-        check_settings(made_with, settings, activations)
-        seeds, epochs, diverged = (source[key][:] for key in ("seeds", "epochs", "diverged_epoch"))
-        names = storage.layers(source)
-        minimum, maximum, varying = (
-            np.stack([source[f"{layer}/{key}"][:] for layer in names], axis=-1)
-            for key in ("minimum", "maximum", "varying_units")
+    with open_recording(recording) as opened:
+        run = run_of(opened, run)
+        extremes = opened.extremes()
+        table = pd.concat(
+            [_of_part(opened, run, name, estimator, part, extremes, device) for part in parts], ignore_index=True
         )
-        with Progress(f"information {made_with['run']} {name}", len(seeds) * len(names), "layers") as progress:
-            for s in range(len(seeds)):
-                # A diverged network has no activity to speak of from that epoch on.
-                usable = int(np.count_nonzero((epochs < diverged[s]) | (diverged[s] < 0)))
-                for index, key in enumerate(names):
-                    layer = layer_of(settings, index, minimum[s, :usable], maximum[s, :usable])
-                    try:
-                        found = _estimate(source[f"{key}/activity"], s, usable, dataset, layer, estimator, device)
-                    except InfoplaneError as error:
-                        raise InfoplaneError(f"{activations}: seed {seeds[s]}, layer {layer.index}: {error}") from error
-                    for bound, columns in found.items():
-                        for column, values in columns.items():
-                            target = results.setdefault(bound, {}).setdefault(
-                                column, np.full((len(seeds), len(epochs), len(names)), np.nan)
-                            )
-                            target[s, :usable, index] = values
-                    progress.step()
-    method = METHODS[estimator.method]
-    axes = {"seed": seeds, "epoch": epochs, "layer": np.arange(1, len(names) + 1)}
+        made_with = {"settings": None, **opened.made_with, **provenance(), "run": run}
+    made_with |= {"estimator": name, "estimator_settings": estimator.to_json()}
+    storage.write_table(table, output, made_with)
+
+
+def _of_part(
+    recording: Recording,
+    run: str,
+    name: str,
+    estimator: EstimatorSettings,
+    part: str,
+    extremes: Extremes,
+    device: str,
+) -> pd.DataFrame:
+    samples = part_indices(recording, part)
+    labels, ids = recording.samples.labels, recording.samples.input_ids
+    if samples is not None:
+        labels, ids = labels[samples], None if ids is None else ids[samples]
+    results: Values = {}
+    shape = extremes.minimum.shape
+    with Progress(f"information {run} {name}", shape[0] * shape[2], "layers") as progress:
+        for s, index in np.ndindex(shape[0], shape[2]):
+            # A diverged network has no activity to speak of from that epoch on.
+            usable = recording.usable(s)
+            if not usable:
+                continue
+            layer = layer_of(recording, index, extremes.minimum[s, :usable], extremes.maximum[s, :usable])
+            try:
+                for epochs, slab in recording.slabs(index, s, usable):
+                    activity = slab if samples is None else slab[:, samples]
+                    for found in METHODS[estimator.method].estimate(
+                        activity, labels, ids, layer, estimator.settings, device
+                    ):
+                        shuffled = np.nan if found.i_ty_shuffled is None else found.i_ty_shuffled
+                        estimated: dict[str, Any] = {**found.information._asdict(), "i_ty_shuffled": shuffled}
+                        for column, values in estimated.items():
+                            of_bound = results.setdefault(found.bound, {})
+                            of_bound.setdefault(column, np.full(shape, np.nan))[s, epochs, index] = values
+            except InfoplaneError as error:
+                raise InfoplaneError(
+                    f"{recording.path}: seed {recording.seeds[s]}, layer {layer.index}: {error}"
+                ) from error
+            progress.step()
     # As with the estimates, nothing is said of a network that has diverged.
-    has_diverged = (diverged[:, None] >= 0) & (epochs >= diverged[:, None])
-    varying = np.where(has_diverged[..., None], np.nan, varying)
-    labels = {"n_layers": len(names), "estimator": name, "method": estimator.method}
-    table = pd.concat(
+    usable_epochs = np.arange(shape[1]) < np.array([recording.usable(s) for s in range(shape[0])])[:, None]
+    varying = np.where(usable_epochs[..., None], extremes.varying_units, np.nan)
+    labelled = {"n_layers": shape[2], "estimator": name, "method": estimator.method}
+    assumption = METHODS[estimator.method].describe(estimator.settings)
+    counts = np.ones(len(labels), np.int64) if ids is None else np.unique(ids, return_counts=True)[1]
+    described = {
+        "assumption": assumption,
+        "part": part,
+        "h_x": entropy(counts),
+        "h_y": entropy(np.unique(labels, return_counts=True)[1]),
+    }
+    return pd.concat(
         [
             tidy(
-                made_with["run"],
-                settings,
-                axes,
-                {
-                    **labels,
-                    "bound": bound,
-                    "assumption": method.describe(estimator.settings),
-                    **columns,
-                    "varying_units": varying,
-                },
+                recording,
+                run,
+                run_axes(recording, layers=shape[2]),
+                {**labelled, "bound": bound, **described, **columns, "varying_units": varying},
             )
             for bound, columns in results.items()
         ],
         ignore_index=True,
     )
-    table["h_x"], table["h_y"] = dataset.input_entropy, dataset.label_entropy
-    made_with = {**made_with, **provenance(), "estimator": name, "estimator_settings": estimator.to_json()}
-    storage.write_table(table, output, made_with)
 
 
-def layer_of(settings: RunSettings, index: int, minimum: NDArray[np.float32], maximum: NDArray[np.float32]) -> Layer:
+def layer_of(recording: Recording, index: int, minimum: NDArray[Any], maximum: NDArray[Any]) -> Layer:
     """What an estimator may know of layer `index`, from 0, given the extremes (epoch, layer) of its network."""
-    is_output = index == len(settings.activations)
-    # The output takes the lower bound of the last hidden layer, as in the code published with the paper.
-    function = ACTIVATION_FUNCTIONS[settings.activations[index - is_output]]
     return Layer(
         index=index + 1,
-        lower_bound=function.lower_bound,
-        function_range=(0.0, 1.0) if is_output else function.function_range,
+        lower_bound=recording.layers[index].lower_bound,
+        function_range=recording.layers[index].function_range,
         minimum=float(minimum[:, index].min()),
         maximum=float(maximum[:, index].max()),
         network_minimum=float(minimum.min()),
         network_maximum=float(maximum.max()),
     )
-
-
-def _estimate(
-    activity: h5py.Dataset,
-    seed: int,
-    epochs: int,
-    dataset: Dataset,
-    layer: Layer,
-    estimator: EstimatorSettings,
-    device: str,
-) -> Values:
-    """The values over the first `epochs` recorded epochs of one seed and layer, read in slabs."""
-    estimate = METHODS[estimator.method].estimate
-    at_once = max(1, _SLAB_BYTES // (activity.dtype.itemsize * activity.shape[2] * activity.shape[3]))
-    parts: dict[str, dict[str, list[NDArray[np.float64]]]] = {}
-    for first in range(0, epochs, at_once):
-        slab = activity[seed, first : min(first + at_once, epochs)]
-        for found in estimate(slab, dataset.labels, dataset.input_ids, layer, estimator.settings, device):
-            shuffled = np.full(len(slab), np.nan) if found.i_ty_shuffled is None else found.i_ty_shuffled
-            columns = {"i_tx": found.information.i_tx, "i_ty": found.information.i_ty, "i_ty_shuffled": shuffled}
-            for column, values in columns.items():
-                parts.setdefault(found.bound, {}).setdefault(column, []).append(values)
-    return {
-        bound: {name: np.concatenate(values) for name, values in columns.items()} for bound, columns in parts.items()
-    }

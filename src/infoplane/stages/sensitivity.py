@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from infoplane.claims import Rules
+from infoplane.claims.parts import Rules
 from infoplane.claims.sensitivity import sensitivity_summary, settings_of_estimator, stopped
 from infoplane.claims.sensitivity_text import as_markdown
 from infoplane.files import storage

@@ -6,34 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from infoplane.files import storage
 from infoplane.files.provenance import provenance
-from infoplane.stages.common import files_of, recorded_settings, tidy
+from infoplane.stages.common import files_of, recorded_settings
 
-__all__ = ["collect", "training_table"]
-
-
-def training_table(
-    files: str, runs: Sequence[Sequence[str]], blocks: Sequence[Sequence[str]], number_of_seeds: int, output: Path
-) -> None:
-    """Collect the histories of all weights files: one row per run, seed below `number_of_seeds` and recorded epoch.
-
-    `files`, `runs` and `blocks` as of `files_of`.
-    """
-    frames, sources = [], {}
-    for path in files_of(files, runs, blocks):
-        with storage.open_checked(path, "weights") as source:
-            made_with = storage.read_provenance(source)
-            axes = {"seed": source["seeds"][:], "epoch": source["epochs"][:]}
-            history = {name: values[:] for name, values in source["history"].items()}
-            history["diverged_epoch"] = np.repeat(source["diverged_epoch"][:][:, None], len(axes["epoch"]), axis=1)
-            rows = tidy(made_with["run"], recorded_settings(made_with, path), axes, history)
-            frames.append(rows[rows["seed"] < number_of_seeds])
-            sources[_source(path, made_with)] = made_with
-    storage.write_table(pd.concat(frames, ignore_index=True), output, _collected(sources))
+__all__ = ["collect"]
 
 
 def collect(
@@ -42,21 +21,30 @@ def collect(
     blocks: Sequence[Sequence[str]],
     number_of_seeds: int,
     output: Path,
-    estimators: Sequence[str] = ("",),
+    estimators: Sequence[str] | None = None,
 ) -> None:
-    """Join tables of the same columns, but for the seeds from `number_of_seeds` on.
+    """Join tables, but for the seeds from `number_of_seeds` on; with `estimators`, in parts by run and estimator.
 
     `files`, `runs`, `blocks` and `estimators` as of `files_of`.
     """
-    tables = files_of(files, runs, blocks, estimators)
-    sources = {}
-    for path in tables:
-        made_with = storage.read_table_provenance(path)
-        recorded_settings(made_with, path)
-        sources[_source(path, made_with)] = made_with
-    frames = [storage.read_table(path) for path in tables]
-    joined = pd.concat([rows[rows["seed"] < number_of_seeds] for rows in frames], ignore_index=True)
-    storage.write_table(joined, output, _collected(sources))
+    if estimators is None:
+        tables = files_of(files, runs, blocks)
+        made_with = _collected(tables)
+        joined = pd.concat([_kept(storage.read_table(path), number_of_seeds) for path in tables], ignore_index=True)
+        storage.write_table(joined, output, made_with)
+        return
+    files_of(files, runs, blocks, estimators)  # refuses blocks that are not of as many runs
+    parts: dict[tuple[str, ...], Sequence[Path]] = {
+        (run, estimator): files_of(files, [[run]], [names], [estimator])
+        for of_same, names in zip(runs, blocks, strict=True)
+        for run in of_same
+        for estimator in estimators
+    }
+    storage.write_parts(parts, output, lambda rows: _kept(rows, number_of_seeds), _collected)
+
+
+def _kept(rows: pd.DataFrame, number_of_seeds: int) -> pd.DataFrame:
+    return rows[rows["seed"] < number_of_seeds]
 
 
 def _source(path: Path, made_with: Mapping[str, Any]) -> str:
@@ -66,5 +54,10 @@ def _source(path: Path, made_with: Mapping[str, Any]) -> str:
     return "/".join(part for part in (made_with["run"], block, made_with.get("estimator")) if part)
 
 
-def _collected(sources: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _collected(tables: Sequence[Path]) -> dict[str, Any]:
+    sources = {}
+    for path in tables:
+        made_with = storage.read_table_provenance(path)
+        recorded_settings(made_with, path)
+        sources[_source(path, made_with)] = made_with
     return provenance(sources=dict(sorted(sources.items())))

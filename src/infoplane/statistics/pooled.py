@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.statistics.compression import RESOLUTION
+from infoplane.statistics.frames import RESOLUTION
 from infoplane.statistics.inference.resampling import Floats, Resamples, bca_interval, permutation_p, resamples
 from infoplane.statistics.inference.sums import correlations
 

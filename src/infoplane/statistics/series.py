@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 from infoplane.activation_functions import ACTIVATION_FUNCTIONS
 from infoplane.errors import InfoplaneError
 from infoplane.statistics.comparability import SettingsOfRuns, families, settings_of
-from infoplane.statistics.compression import MEASURES
-from infoplane.statistics.correlation import GENERALISATION
 from infoplane.statistics.dead import is_left_out
-from infoplane.statistics.frames import settings_of_runs
+from infoplane.statistics.frames import GENERALISATION, MEASURES, settings_of_runs
 from infoplane.statistics.inference.resampling import Floats
 
 # Of every layer, and of a seed as a whole.

@@ -62,7 +62,7 @@ def _named(folder: Path) -> list[Block]:
 
 def _is_finished(folder: Path, block: Block, settings: RunSettings) -> bool:
     try:
-        with storage.open_checked(folder / f"{block}.h5", "weights") as file:
+        with storage.open_weights(folder / f"{block}.h5") as file:
             same_seeds: bool = file["seeds"][:].tolist() == list(block.seeds)
             return same_seeds and storage.read_provenance(file)["settings"] == settings.to_json()
     except InfoplaneError:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from infoplane.activity.recording import open_recording
 from infoplane.errors import InfoplaneError
 from infoplane.files import storage
 
@@ -58,8 +59,11 @@ def made_with(results: Path) -> list[str]:
 def _provenance(path: Path, kind: str) -> Mapping[str, str]:
     if path.suffix == ".parquet":
         return storage.read_table_provenance(path)
-    with storage.open_checked(path, kind) as file:
-        return storage.read_provenance(file)
+    if kind == "weights":
+        with storage.open_weights(path) as file:
+            return storage.read_provenance(file)
+    with open_recording(path) as recording:
+        return recording.made_with
 
 
 def _other_versions(provenance: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -232,6 +232,7 @@ def by_run(study: Study) -> Need:
 def of_claims(study: Study) -> Need:
     """Of the claims, which read compression, and some columns of layers and of their estimator's information."""
     of = rows(study)
+    assert study.claims is not None
     share = bounds(study.estimators[study.claims["estimator"]]) / sum(map(bounds, study.estimators.values()))
     read = of["layers"] + of["information"] * share
     return Need(265 + 1.2e-4 * read + _in_memory(["compression"], of), 15 + 3e-6 * of["information"])

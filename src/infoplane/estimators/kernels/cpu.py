@@ -326,18 +326,18 @@ def _add_gaps(row, bottom, top, gaps):  # type: ignore[no-untyped-def]
 
 @compiled()
 def _gaps(tile, low, high, other_low, other_high, far, gaps):  # type: ignore[no-untyped-def]
-    """Squared distances of the samples of a tile to the box of another; False where the boxes are far."""
+    """The squared distance of two boxes and, unless they are far, of the samples of a tile to the other box."""
     distance = np.float32(0)
     for unit in range(len(low)):
         gap = max(max(other_low[unit] - high[unit], low[unit] - other_high[unit]), np.float32(0))
         distance += gap * gap
     if distance > far:
-        return False
+        return distance
     for lane in range(BLOCK):
         gaps[lane] = np.float32(0)
     for unit in range(len(low)):
         _add_gaps(tile[unit], other_low[unit], other_high[unit], gaps)
-    return True
+    return distance
 
 
 @compiled()
@@ -347,22 +347,36 @@ def _clear(array):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def _sums(points, of_class, members, weights, tiles, low, high, factor):  # type: ignore[no-untyped-def]
-    """(lower, upper) x (all, own class) sums of each member: weighted kernel values over all members.
+def _near_rows(gaps, rows, far, near_rows):  # type: ignore[no-untyped-def]
+    """The first `rows` rows of a block but for those that are far from another; returns how many."""
+    near_count = 0
+    for row in range(rows):
+        if gaps[row] <= far:
+            near_rows[near_count] = row
+            near_count += 1
+    return near_count
 
-    Fills of tiles are of weight 0 and class -1.
+
+@compiled()
+def _sums(points, of_class, members, weights, tiles, low, high, factors):  # type: ignore[no-untyped-def]
+    """(lower all, lower own, upper all, upper own) x (factor, member): kernel values over all members or the own class.
+
+    The factors, ascending, share the distances of two blocks as far as they find the same rows near. Each adds the same
+    values in the same order as if it were alone. Fills of tiles are of weight 0 and class -1.
     """
     count = len(members)
     blocks = len(weights) // BLOCK
     narrow = points.shape[1] <= NARROW
-    far = FAR / factor
-    lower_all, lower_own = np.zeros(len(weights), np.float64), np.zeros(len(weights), np.float64)
-    upper_all, upper_own = np.zeros(len(weights), np.float64), np.zeros(len(weights), np.float64)
-    lower_columns, upper_columns = np.zeros(BLOCK, np.float32), np.zeros(BLOCK, np.float32)
-    lower_own_columns, upper_own_columns = np.zeros(BLOCK, np.float32), np.zeros(BLOCK, np.float32)
+    fars = FAR / factors
+    settings = len(factors)
+    lower_all = np.zeros((settings, len(weights)), np.float64)
+    lower_own, upper_all, upper_own = np.zeros_like(lower_all), np.zeros_like(lower_all), np.zeros_like(lower_all)
+    lower_columns = np.zeros((settings, BLOCK), np.float32)
+    upper_columns = np.zeros_like(lower_columns)
+    lower_own_columns, upper_own_columns = np.zeros_like(lower_columns), np.zeros_like(lower_columns)
     squared, squared_second = np.zeros(BLOCK, np.float32), np.zeros(BLOCK, np.float32)
     gaps, same = np.zeros(BLOCK, np.float32), np.zeros(BLOCK, np.float32)
-    near_rows = np.zeros(BLOCK, np.int64)
+    near_rows, fewer = np.zeros(BLOCK, np.int64), np.zeros(BLOCK, np.int64)
     for block in range(blocks):
         start = block * BLOCK
         rows = tiles[block if narrow else 0]
@@ -371,78 +385,100 @@ def _sums(points, of_class, members, weights, tiles, low, high, factor):  # type
             begin = other * BLOCK
             end = min(begin + BLOCK, count)
             columns = tiles[other if narrow else 0]
+            distance = np.float32(0)
             if not narrow or other == block:
                 _clear(gaps)
-            elif not _gaps(tiles[block], low[block], high[block], low[other], high[other], far, gaps):
-                continue
+            else:
+                distance = _gaps(tiles[block], low[block], high[block], low[other], high[other], fars[0], gaps)
             all_own = of_class[start] == of_class[end - 1]
             none_own = of_class[stop - 1] < of_class[begin]
-            _clear(lower_columns)
-            _clear(upper_columns)
-            _clear(lower_own_columns)
-            _clear(upper_own_columns)
             of_block = weights[begin : begin + BLOCK]
-            near_count = 0
-            for row in range(stop - start):
-                if gaps[row] <= far:
-                    near_rows[near_count] = row
-                    near_count += 1
-            for number in range(0, near_count, 2):
-                # Rows in twos; where one is left, it is its own second, of no weight.
-                in_twos = number + 1 < near_count
-                row = near_rows[number]
-                row_second = near_rows[number + 1] if in_twos else row
-                first, second = start + row, start + row_second
-                if narrow:
-                    near = _squared_distances_narrow(rows, row, row_second, columns, far, squared, squared_second)
-                else:
-                    in_block = members[begin:end]
-                    near = _squared_distances_wide(points, in_block, points[members[first]], far, squared)
-                    near |= _squared_distances_wide(points, in_block, points[members[second]], far, squared_second)
-                if not near:
-                    continue
-                weight, weight_second = weights[first], weights[second] if in_twos else np.float32(0)
-                lower, upper, lower_second, upper_second = _add_kernels(
-                    squared, squared_second, factor, of_block, weight, weight_second, lower_columns, upper_columns
-                )
-                lower_all[first] += lower
-                upper_all[first] += upper
-                if in_twos:
-                    lower_all[second] += lower_second
-                    upper_all[second] += upper_second
-                if all_own:
-                    lower_own[first] += lower
-                    upper_own[first] += upper
-                    if in_twos:
-                        lower_own[second] += lower_second
-                        upper_own[second] += upper_second
-                elif not none_own:
-                    for which in range(2 if in_twos else 1):
-                        position = second if which else first
-                        for lane in range(BLOCK):
-                            same[lane] = of_class[begin + lane] == of_class[position]
-                        lower, upper = _add_own_kernels(
-                            squared_second if which else squared,
+            # Where blocks are far for one factor, they are for all larger ones.
+            setting = 0
+            while setting < settings and distance <= fars[setting]:
+                leader, far = setting, fars[setting]
+                near_count = _near_rows(gaps, stop - start, far, near_rows)
+                setting += 1
+                while (
+                    setting < settings
+                    and distance <= fars[setting]
+                    and _near_rows(gaps, stop - start, fars[setting], fewer) == near_count
+                ):
+                    setting += 1
+                for each in range(leader, setting):
+                    _clear(lower_columns[each])
+                    _clear(upper_columns[each])
+                    _clear(lower_own_columns[each])
+                    _clear(upper_own_columns[each])
+                for number in range(0, near_count, 2):
+                    # Rows in twos; where one is left, it is its own second, of no weight.
+                    in_twos = number + 1 < near_count
+                    row = near_rows[number]
+                    row_second = near_rows[number + 1] if in_twos else row
+                    first, second = start + row, start + row_second
+                    if narrow:
+                        near = _squared_distances_narrow(rows, row, row_second, columns, far, squared, squared_second)
+                    else:
+                        in_block = members[begin:end]
+                        near = _squared_distances_wide(points, in_block, points[members[first]], far, squared)
+                        near |= _squared_distances_wide(points, in_block, points[members[second]], far, squared_second)
+                    if not near:
+                        continue
+                    weight, weight_second = weights[first], weights[second] if in_twos else np.float32(0)
+                    last = setting - 1
+                    while last > leader and not _any_below(squared, squared_second, fars[last]):
+                        last -= 1
+                    for each in range(leader, last + 1):
+                        factor = factors[each]
+                        lower, upper, lower_second, upper_second = _add_kernels(
+                            squared,
+                            squared_second,
                             factor,
                             of_block,
-                            same,
-                            weights[position],
-                            lower_own_columns,
-                            upper_own_columns,
+                            weight,
+                            weight_second,
+                            lower_columns[each],
+                            upper_columns[each],
                         )
-                        lower_own[position] += lower
-                        upper_own[position] += upper
-            if other == block:  # both samples of each pair were rows
-                continue
-            for lane in range(BLOCK):
-                lower_all[begin + lane] += lower_columns[lane]
-                upper_all[begin + lane] += upper_columns[lane]
-                if all_own:
-                    lower_own[begin + lane] += lower_columns[lane]
-                    upper_own[begin + lane] += upper_columns[lane]
-                elif not none_own:
-                    lower_own[begin + lane] += lower_own_columns[lane]
-                    upper_own[begin + lane] += upper_own_columns[lane]
+                        lower_all[each, first] += lower
+                        upper_all[each, first] += upper
+                        if in_twos:
+                            lower_all[each, second] += lower_second
+                            upper_all[each, second] += upper_second
+                        if all_own:
+                            lower_own[each, first] += lower
+                            upper_own[each, first] += upper
+                            if in_twos:
+                                lower_own[each, second] += lower_second
+                                upper_own[each, second] += upper_second
+                        elif not none_own:
+                            for which in range(2 if in_twos else 1):
+                                position = second if which else first
+                                for lane in range(BLOCK):
+                                    same[lane] = of_class[begin + lane] == of_class[position]
+                                lower, upper = _add_own_kernels(
+                                    squared_second if which else squared,
+                                    factor,
+                                    of_block,
+                                    same,
+                                    weights[position],
+                                    lower_own_columns[each],
+                                    upper_own_columns[each],
+                                )
+                                lower_own[each, position] += lower
+                                upper_own[each, position] += upper
+                if other == block:  # both samples of each pair were rows
+                    continue
+                for each in range(leader, setting):
+                    for lane in range(BLOCK):
+                        lower_all[each, begin + lane] += lower_columns[each, lane]
+                        upper_all[each, begin + lane] += upper_columns[each, lane]
+                        if all_own:
+                            lower_own[each, begin + lane] += lower_columns[each, lane]
+                            upper_own[each, begin + lane] += upper_columns[each, lane]
+                        elif not none_own:
+                            lower_own[each, begin + lane] += lower_own_columns[each, lane]
+                            upper_own[each, begin + lane] += upper_own_columns[each, lane]
     return lower_all, lower_own, upper_all, upper_own
 
 
@@ -459,30 +495,44 @@ def _bound(weights, of_class, class_sizes, samples, whole, own):  # type: ignore
 # One signature, for arrays that may be read-only: others would be compiled once more.
 _POINTS = types.Array(types.float32, 2, "C", readonly=True)
 _INTEGERS = types.Array(types.int64, 1, "C", readonly=True)
+_FACTORS = types.Array(types.float32, 1, "C", readonly=True)
 
 
-@compiled(_POINTS, _INTEGERS, _INTEGERS, _INTEGERS, types.float32)
-def information_bounds(points, classes, class_sizes, order, factor):  # type: ignore[no-untyped-def]
-    """I(T;X) and I(T;Y) in bits: two from the upper bound, then two from the lower.
+@compiled(_POINTS, _INTEGERS, _INTEGERS, _INTEGERS, _FACTORS)
+def information_bounds(points, classes, class_sizes, order, factors):  # type: ignore[no-untyped-def]
+    """I(T;X) and I(T;Y) in bits, (factors, 4): two from the upper bound, then two from the lower.
 
     points: (samples, units) float32. classes: (samples,) int64. class_sizes: samples of each class.
-    order: the samples sorted by class. factor: log2(e) / (8 v).
+    order: the samples sorted by class. factors: log2(e) / (8 v) of each variance v; to the last bit the values of one
+    do not depend on the others.
     """
     units = points.shape[1]
     members, weights = _merge_equal(points, classes, order)
     count = len(members)
     blocks = (count + BLOCK - 1) // BLOCK
     narrow = units <= NARROW
-    if narrow and _extent(points) * factor > FAR:
-        _order_classes(points, classes, members, weights)
     tiled = blocks if narrow else 1  # wide samples stay in their rows
     low, high = np.empty((tiled, units), np.float32), np.empty((tiled, units), np.float32)
-    tiles = _make_tiles(points, members, low, high)
     padded, of_class = np.zeros(blocks * BLOCK, np.float32), np.full(blocks * BLOCK, -1, np.int64)
-    for position in range(count):
-        padded[position] = weights[position]
-        of_class[position] = classes[members[position]]
-    sums = _sums(points, of_class, members, padded, tiles, low, high, factor)
-    lower = _bound(weights, of_class, class_sizes, len(points), sums[0], sums[1])
-    upper = _bound(weights, of_class, class_sizes, len(points), sums[2], sums[3])
-    return upper[0], upper[1], lower[0], lower[1]
+    results = np.empty((len(factors), 4), np.float64)
+    extent = _extent(points) if narrow else np.float32(0)
+    ascending = np.argsort(factors)
+    # Factors for which no samples are far come first: they need no neighbourhoods.
+    unordered = np.count_nonzero(extent * factors <= FAR)
+    for first, last in ((0, unordered), (unordered, len(factors))):
+        if first == last:
+            continue
+        if first == unordered:
+            _order_classes(points, classes, members, weights)
+        tiles = _make_tiles(points, members, low, high)
+        for position in range(count):
+            padded[position] = weights[position]
+            of_class[position] = classes[members[position]]
+        together = ascending[first:last]
+        sums = _sums(points, of_class, members, padded, tiles, low, high, factors[together])
+        for number in range(last - first):
+            lower = _bound(weights, of_class, class_sizes, len(points), sums[0][number], sums[1][number])
+            upper = _bound(weights, of_class, class_sizes, len(points), sums[2][number], sums[3][number])
+            row = results[together[number]]
+            row[0], row[1], row[2], row[3] = upper[0], upper[1], lower[0], lower[1]
+    return results

@@ -8,14 +8,22 @@ layer and epoch, of the absolute activity.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from infoplane.estimators.interface import Estimate, Information, Layer, Method, exact
-from infoplane.estimators.pairwise import Bounds, chosen_bound, estimates, pairwise_bounds
+from infoplane.estimators.interface import Estimate, Information, Layer, Look, Method, exact
+from infoplane.estimators.pairwise import (
+    BOUNDS,
+    PAIRS_COST,
+    Bounds,
+    Noise,
+    bound_estimates,
+    chosen_bound,
+    pairwise_bounds,
+)
 from infoplane.estimators.validation import check_choice, check_positive
 
 # The default noise scale of each scaling.
@@ -64,15 +72,27 @@ def adaptive_kde_bounds(
     All else as in `kde_bounds`. Also raises InfoplaneError for a noise scale that is not above 0 and for an
     unknown scaling.
     """
-    return pairwise_bounds(activity, labels, input_ids, _noise(noise_scale, scaling), device)
+    return pairwise_bounds(activity, labels, input_ids, [_noise(noise_scale, scaling)], device)[0]
 
 
-def _noise(noise_scale: float | None, scaling: str) -> Callable[[float], float]:
+def _noise(noise_scale: float | None, scaling: str) -> Noise:
     check_choice(scaling, "scaling", tuple(_SCALES))
     scale = _SCALES[scaling] if noise_scale is None else check_positive(noise_scale, "noise_scale")
     if scaling == "variance":
         return lambda largest: math.sqrt(scale) * math.sqrt(largest)
     return lambda largest: scale * largest
+
+
+def _scan(
+    activity: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    input_ids: NDArray[np.int64] | None,
+    layer: Layer,
+    settings: Sequence[Mapping[str, Any]],
+    device: str,
+) -> list[list[Estimate]]:
+    noises = [_noise(each["noise_scale"], each["scaling"]) for each in settings]
+    return list(map(bound_estimates, pairwise_bounds(activity, labels, input_ids, noises, device)))
 
 
 def _estimate(
@@ -83,10 +103,7 @@ def _estimate(
     settings: Mapping[str, Any],
     device: str,
 ) -> list[Estimate]:
-    scale, scaling = settings["noise_scale"], settings["scaling"]
-    return estimates(
-        adaptive_kde_bounds(activity, labels, noise_scale=scale, scaling=scaling, input_ids=input_ids, device=device)
-    )
+    return _scan(activity, labels, input_ids, layer, [settings], device)[0]
 
 
 def _describe(settings: Mapping[str, Any]) -> str:
@@ -95,6 +112,7 @@ def _describe(settings: Mapping[str, Any]) -> str:
     return f"noise {scaling.replace('_', ' ')} {exact(scale)} x largest |activity| of the layer and epoch"
 
 
+LOOK = Look("Adaptive KDE", "#DE6FA9", "^")
 METHOD = Method(
     name="adaptive_kde",
     settings={
@@ -118,4 +136,10 @@ METHOD = Method(
     },
     describe=_describe,
     estimate=_estimate,
+    scan=_scan,
+    look=LOOK,
+    cost=PAIRS_COST,
+    bounds=BOUNDS,
+    uses_gpu=True,
+    adapts=True,
 )

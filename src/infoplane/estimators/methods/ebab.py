@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from infoplane.errors import InfoplaneError
-from infoplane.estimators.binning import BINNING_SETTINGS, binned_information, describe_correction
+from infoplane.estimators.binning import BINNING_SETTINGS, DIAGNOSTICS, binned_estimates, describe_correction
 from infoplane.estimators.bins import Bins
-from infoplane.estimators.interface import Estimate, Information, Layer, Method
+from infoplane.estimators.interface import Cost, Estimate, Information, Layer, Look, Method
 from infoplane.estimators.validation import check_whole_number
 
 
@@ -39,8 +39,8 @@ def ebab(
     labels or input_ids that are not one integer per sample, bins below 2, a lower bound that is not finite, or
     an unknown correction.
     """
-    bins_of = _adaptive_bins(bins, lower_bound)
-    return binned_information(activity, labels, input_ids, bins_of, correction)[0]
+    settings = [{"correction": correction, "shuffles": 0, "shuffle_seed": 0}]
+    return binned_estimates(activity, labels, input_ids, _adaptive_bins([bins], lower_bound), settings)[0].information
 
 
 # Values that are sorted at once: the memory of a very wide layer stays bounded.
@@ -74,12 +74,14 @@ def _sorted_distinct(values: NDArray[Any]) -> NDArray[Any]:
     return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
 
 
-def _adaptive_bins(bins: int, lower_bound: float | None) -> Callable[[NDArray[Any]], Bins]:
-    check_whole_number(bins, "bins", 2)
+def _adaptive_bins(numbers: Sequence[int], lower_bound: float | None) -> Callable[[NDArray[Any]], list[Bins]]:
+    """What makes the bins of an item for each number of bins; the distinct values are sorted once for all."""
+    for bins in numbers:
+        check_whole_number(bins, "bins", 2)
     if lower_bound is not None and not np.isfinite(lower_bound):
         raise InfoplaneError(f"lower_bound is {lower_bound!r}: a finite number or None is needed")
 
-    def bins_of(item: NDArray[Any]) -> Bins:
+    def bins_of(item: NDArray[Any]) -> list[Bins]:
         values = item.reshape(-1)
         separate = None if lower_bound is None else values.dtype.type(lower_bound)
         ranges = _value_ranges(values)
@@ -88,23 +90,40 @@ def _adaptive_bins(bins: int, lower_bound: float | None) -> Callable[[NDArray[An
         counts = [len(kept), *(len(_distinct(values, low, high, separate)) for low, high in ranges[1:])]
         total = sum(counts)
         if total == 0:
-            return Bins(values[:0], separate)
-        wanted = np.append((np.arange(bins) * (total / bins)).astype(np.int64), total - 1)
-        edges = []
+            return [Bins(values[:0], separate)] * len(numbers)
+        all_wanted = [np.append((np.arange(bins) * (total / bins)).astype(np.int64), total - 1) for bins in numbers]
+        edges: list[list[NDArray[Any]]] = [[] for _ in numbers]
         start = 0
         for index, count in enumerate(counts):
-            here = wanted[(wanted >= start) & (wanted < start + count)] - start
-            if len(here):
-                edges.append((_distinct(values, *ranges[index], separate) if index else kept)[here])
+            found = kept if index == 0 else None
+            for wanted, of_number in zip(all_wanted, edges, strict=True):
+                here = wanted[(wanted >= start) & (wanted < start + count)] - start
+                if len(here):
+                    found = _distinct(values, *ranges[index], separate) if found is None else found
+                    of_number.append(found[here])
             start += count
         # The first edge is the smallest value: no value is below it.
-        return Bins(np.concatenate(edges)[1:], separate)
+        return [Bins(np.concatenate(of_number)[1:], separate) for of_number in edges]
 
     return bins_of
 
 
 def _bins(layer: Layer, settings: Mapping[str, Any]) -> Callable[[NDArray[Any]], Bins]:
-    return _adaptive_bins(settings["bins"], layer.lower_bound)
+    bins_of = _adaptive_bins([settings["bins"]], layer.lower_bound)
+    return lambda item: bins_of(item)[0]
+
+
+def _scan(
+    activity: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    input_ids: NDArray[np.int64] | None,
+    layer: Layer,
+    settings: Sequence[Mapping[str, Any]],
+    device: str,
+) -> list[list[Estimate]]:
+    """Always on the CPU, where one layer and epoch takes about a millisecond."""
+    bins_of = _adaptive_bins([each["bins"] for each in settings], layer.lower_bound)
+    return [[estimate] for estimate in binned_estimates(activity, labels, input_ids, bins_of, settings)]
 
 
 def _estimate(
@@ -115,12 +134,7 @@ def _estimate(
     settings: Mapping[str, Any],
     device: str,
 ) -> list[Estimate]:
-    """Always on the CPU, where one layer and epoch takes about a millisecond."""
-    bins_of = _bins(layer, settings)
-    information, shuffled = binned_information(
-        activity, labels, input_ids, bins_of, settings["correction"], settings["shuffles"], settings["shuffle_seed"]
-    )
-    return [Estimate("none", information, shuffled)]
+    return _scan(activity, labels, input_ids, layer, [settings], device)[0]
 
 
 def _describe(settings: Mapping[str, Any]) -> str:
@@ -128,4 +142,17 @@ def _describe(settings: Mapping[str, Any]) -> str:
     return f"{words}{describe_correction(settings)}"
 
 
-METHOD = Method(name="ebab", settings=BINNING_SETTINGS, describe=_describe, estimate=_estimate, bins=_bins)
+LOOK = Look("EBAB", "#01665E", "o")
+METHOD = Method(
+    name="ebab",
+    settings=BINNING_SETTINGS,
+    describe=_describe,
+    estimate=_estimate,
+    scan=_scan,
+    bins=_bins,
+    look=LOOK,
+    cost=Cost(megabytes=150, megabytes_on_gpu=150, seconds=lambda samples, units: samples * (1.5e-7 + 4e-8 * units)),
+    adapts=True,
+    preferred=True,
+    diagnostics=DIAGNOSTICS,
+)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from infoplane.estimators.interface import Estimate, Information, Layer, Method, exact
-from infoplane.estimators.pairwise import Bounds, chosen_bound, estimates, pairwise_bounds
+from infoplane.estimators.interface import Estimate, Information, Layer, Look, Method, exact
+from infoplane.estimators.pairwise import (
+    BOUNDS,
+    PAIRS_COST,
+    Bounds,
+    Noise,
+    bound_estimates,
+    chosen_bound,
+    pairwise_bounds,
+)
 from infoplane.estimators.validation import check_positive
 
 
@@ -58,8 +66,24 @@ def kde_bounds(
     Raises InfoplaneError for activity that is not finite, labels or input_ids that are not one integer per
     sample, a variance that is not above 0, or an unknown device.
     """
+    return pairwise_bounds(activity, labels, input_ids, [_noise(noise_variance)], device)[0]
+
+
+def _noise(noise_variance: float) -> Noise:
     deviation = float(np.sqrt(check_positive(noise_variance, "noise_variance")))
-    return pairwise_bounds(activity, labels, input_ids, lambda largest: deviation, device)
+    return lambda largest: deviation
+
+
+def _scan(
+    activity: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    input_ids: NDArray[np.int64] | None,
+    layer: Layer,
+    settings: Sequence[Mapping[str, Any]],
+    device: str,
+) -> list[list[Estimate]]:
+    noises = [_noise(each["noise_variance"]) for each in settings]
+    return list(map(bound_estimates, pairwise_bounds(activity, labels, input_ids, noises, device)))
 
 
 def _estimate(
@@ -70,10 +94,10 @@ def _estimate(
     settings: Mapping[str, Any],
     device: str,
 ) -> list[Estimate]:
-    variance = settings["noise_variance"]
-    return estimates(kde_bounds(activity, labels, noise_variance=variance, input_ids=input_ids, device=device))
+    return _scan(activity, labels, input_ids, layer, [settings], device)[0]
 
 
+LOOK = Look("KDE", "#762A83", "D")
 METHOD = Method(
     name="kde",
     settings={
@@ -89,4 +113,9 @@ METHOD = Method(
     },
     describe=lambda settings: f"noise variance {exact(settings['noise_variance'])}",
     estimate=_estimate,
+    scan=_scan,
+    look=LOOK,
+    cost=PAIRS_COST,
+    bounds=BOUNDS,
+    uses_gpu=True,
 )

@@ -17,7 +17,7 @@ from infoplane.figures.parts.panels import Section, line_handles, page, say
 from infoplane.presentation import style
 from infoplane.presentation.labels import number_curves
 from infoplane.presentation.style import Look
-from infoplane.statistics import mean_intervals
+from infoplane.statistics.inference.intervals import mean_intervals
 
 # Room for the layers' numbers to the right of a panel, and of the page, in inches.
 GAP, RIGHT = 0.36, 0.32

@@ -6,7 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import scipy
 from scipy import special
+
+from infoplane.statistics.frames import RESOLUTION
+from infoplane.statistics.inference.resampling import Floats
 
 
 def mean_intervals(table: pd.DataFrame, by: Sequence[str], column: str, *, confidence: float = 0.95) -> pd.DataFrame:
@@ -24,3 +28,11 @@ def mean_intervals(table: pd.DataFrame, by: Sequence[str], column: str, *, confi
     quantile = special.stdtrit(n[several] - 1, 0.5 + confidence / 2)
     half_width[several] = quantile * result["sd"].to_numpy()[several] / np.sqrt(n[several])
     return result.assign(lower=result["mean"] - half_width, upper=result["mean"] + half_width)
+
+
+def t_interval(values: Floats, confidence: float) -> tuple[float, float]:
+    """Student's interval of the mean of two or more values; of width 0 where they are equal."""
+    if np.ptp(values) <= RESOLUTION:
+        return float(values.mean()), float(values.mean())
+    interval = scipy.stats.ttest_1samp(values, 0).confidence_interval(confidence)
+    return float(interval.low), float(interval.high)

@@ -19,14 +19,50 @@ import pandas as pd
 import scipy
 from numpy.typing import NDArray
 
-from infoplane.statistics.compression import MEASURES, RESOLUTION
 from infoplane.statistics.dead import is_left_out
-from infoplane.statistics.frames import SERIES, SERIES_DETAILS, require_columns, settings_columns
+from infoplane.statistics.frames import (
+    GENERALISATION,
+    MEASURES,
+    RESOLUTION,
+    SERIES,
+    SERIES_DETAILS,
+    require_columns,
+    settings_columns,
+)
 from infoplane.statistics.inference import sums
 from infoplane.statistics.inference.resampling import Floats, Resamples, bca_interval, holm, permutation_p, resamples
 
-# The first is the primary one. A high accuracy, a low loss and a small gap generalise well.
-GENERALISATION = ("test_accuracy", "test_loss", "accuracy_gap")
+TABLES = ("compression",)
+TITLE = "Correlation over seeds of every measure of compression with every measure of generalisation"
+COLUMNS = {
+    "settings layer estimator bound n_layers method assumption h_x h_y": "",
+    "scope": ("run, or pooled over runs with equally many layers; the run is then all runs", ""),
+    "measure": ("measure of compression", ""),
+    "generalisation": ("measure of generalisation", ""),
+    "n_seeds": ("all seeds", "seeds"),
+    "n_diverged n_dead": "",
+    "n": ("seeds that entered", "seeds"),
+    "n_runs": ("runs that entered", "runs"),
+    "degrees_of_freedom": ("n - 2 within a run; pooled n - n_runs - 1, for each run's mean is estimated", ""),
+    "pearson_r pearson_lower pearson_upper": ("Pearson's r, with the run as a factor, and Fisher's interval", ""),
+    "pearson_p": ("p value of r, two-sided, from Student's t", ""),
+    "spearman_rho": ("Spearman's rho, of ranks within runs", ""),
+    "spearman_p": ("p value of rho, two-sided, from Student's t", ""),
+    "status": "",
+    "pearson_bootstrap_lower pearson_bootstrap_upper": ("BCa interval of r", ""),
+    "spearman_bootstrap_lower spearman_bootstrap_upper": ("BCa interval of rho", ""),
+    "pearson_permutation_p spearman_permutation_p": ("p value by permutation of seeds", ""),
+    "interval_status": ("status of the BCa intervals of r and rho", ""),
+    "partial_r": ("Pearson's partial correlation given the training accuracy at the end", ""),
+    "partial_bootstrap_lower partial_bootstrap_upper": ("BCa interval of partial_r", ""),
+    "partial_permutation_p": ("p value of partial_r by permutation of seeds", ""),
+    "partial_status partial_interval_status": ("status of partial_r, and of its interval", ""),
+    "n_tests": ("layers with an estimable correlation", "layers"),
+    "pearson_holm_p spearman_holm_p partial_holm_p": ("permutation p with Holm's correction over these layers", ""),
+}
+COST = "of_compression"
+SETTINGS = ("confidence", "resamples", "resampling_seed")
+
 
 # What the partial correlation holds fixed.
 GIVEN = "train_accuracy"
@@ -95,15 +131,8 @@ def correlation(
     runs"; settings that differ between the pooled runs are empty). Diverged and dead seeds are left out. `number`
     resamples are drawn from the random seed `seed`. `measures` and `generalisations` may be fewer.
 
-    Columns: the settings, layer, estimator, bound, n_layers, method, assumption, h_x, h_y, scope, measure,
-    generalisation, n_seeds, n_diverged, n_dead, n (seeds that entered), n_runs (runs that entered), degrees_of_freedom
-    (n - 2 within a run; pooled n - n_runs - 1, for each run's mean is estimated), pearson_r, pearson_lower,
-    pearson_upper (Fisher's z), pearson_p, spearman_rho, spearman_p (both two-sided, from Student's t), status;
-    then the fields of `Resampled`: BCa intervals of r and rho, p values by permutation, and Pearson's partial
-    correlation given the training accuracy at the end; then n_tests, the layers with an estimable correlation,
-    and pearson_holm_p, spearman_holm_p, partial_holm_p, the permutation p values with Holm's correction over them.
-    Where nothing can be estimated, a status says "not estimable: ..." and its numbers are NaN: fewer than
-    3 seeds, equal values for all seeds, or a layer at its ceiling H(X) for every seed.
+    The columns are those of `COLUMNS`. Where nothing can be estimated, a status says "not estimable: ..." and its
+    numbers are NaN: fewer than 3 seeds, equal values for all seeds, or a layer at its ceiling H(X) for every seed.
     """
     needed = ["run", "dataset", "seed", "layer", *SERIES, *SERIES_DETAILS, *MEASURES, *GENERALISATION, GIVEN]
     require_columns(compression, [*needed, "diverged", "dead", "at_ceiling"], "compression")

@@ -12,11 +12,46 @@ import pandas as pd
 import scipy
 
 from infoplane.statistics.comparability import SettingsOfRuns, baseline_of, is_penalised, settings_of
-from infoplane.statistics.compression import MEASURES, RESOLUTION
 from infoplane.statistics.dead import is_left_out
-from infoplane.statistics.frames import SERIES, SERIES_DETAILS, require_columns, settings_columns, settings_of_runs
+from infoplane.statistics.frames import (
+    MEASURES,
+    SERIES,
+    SERIES_DETAILS,
+    require_columns,
+    settings_columns,
+    settings_of_runs,
+)
+from infoplane.statistics.inference.intervals import t_interval
 from infoplane.statistics.inference.resampling import Floats, holm, permutation_p, resamples
 from infoplane.statistics.spread import spreads
+
+TABLES = ("compression",)
+TITLE = "Every run with a penalty against the run that differs in nothing else"
+COLUMNS = {
+    "settings": "",
+    "baseline": ("name of the run without the penalty", ""),
+    "estimator bound": ("name and bound of the estimator; empty for accuracy and loss", ""),
+    "method assumption": "",
+    "layer": ("number of the layer; 0 is the seed as a whole", ""),
+    "layers": ("numbers of the layers that entered", ""),
+    "measure": ("measure of compression, i_tx_end, accuracy, loss, or spread of I(T;X) between layers at the end", ""),
+    "n": ("seeds that both runs have", "seeds"),
+    "n_at_ceiling n_at_ceiling_baseline": ("of them, those at the ceiling H(X), with and without the penalty", "seeds"),
+    "mean mean_baseline": ("mean with and without the penalty", "of the measure"),
+    "difference difference_lower difference_upper": (
+        "mean of with - without, seed by seed, and Student's interval",
+        "of the measure",
+    ),
+    "permutation_p": ("p value of the difference, by exchanges of the signs of the seeds' differences", ""),
+    "holm_p": ("permutation_p with Holm's correction over the layers", ""),
+    "cliffs_delta cliffs_delta_lower cliffs_delta_upper": ("P(with > without) - P(<), of all pairs of seeds", ""),
+    "status": "",
+}
+COST = "of_compression"
+SETTINGS = ("confidence", "resamples", "resampling_seed")
+OF_RUNS = True
+LOCAL = True
+
 
 # Per layer, beside the measures of compression (bits).
 OF_LAYERS = (*MEASURES, "i_tx_end")
@@ -45,12 +80,8 @@ def effects(
     layers that are at the ceiling H(X) for more than half of the seeds of a run that is compared with this baseline,
     for they agree because they cannot do otherwise; `layers` names those that remain.
 
-    Columns: the settings, baseline (name of the run without penalty), estimator, bound, method, assumption, layer,
-    layers, measure, n (seeds that both runs have), n_at_ceiling, n_at_ceiling_baseline, mean, mean_baseline,
-    difference (mean of penalised - baseline, seed by seed) with difference_lower and difference_upper (Student's t
-    of the differences), permutation_p (`number` exchanges of the signs of the differences), holm_p (over the layers),
-    cliffs_delta (P(penalised > baseline) - P(<), of all pairs of seeds) with its interval, and status: "ok" or
-    "not estimable: ..." where the numbers are NaN.
+    The columns are those of `COLUMNS`: means, Student's t of the differences, `number` exchanges of the signs of the
+    differences, and Cliff's delta; numbers are NaN where `status` is "not estimable: ...".
     """
     needed = [
         "run",
@@ -178,14 +209,6 @@ def compare(a: Floats, b: Floats, *, confidence: float, number: int, seed: int) 
         "cliffs_delta_upper": delta_upper,
         "status": "ok",
     }
-
-
-def t_interval(values: Floats, confidence: float) -> tuple[float, float]:
-    """Student's interval of the mean of two or more values; of width 0 where they are equal."""
-    if np.ptp(values) <= RESOLUTION:
-        return float(values.mean()), float(values.mean())
-    interval = scipy.stats.ttest_1samp(values, 0).confidence_interval(confidence)
-    return float(interval.low), float(interval.high)
 
 
 def cliffs_delta(a: Floats, b: Floats, *, confidence: float = 0.95) -> tuple[float, float, float]:

@@ -5,10 +5,31 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from infoplane.statistics.compression import RESOLUTION
 from infoplane.statistics.dead import VARYING_UNITS, dead_networks
-from infoplane.statistics.frames import SERIES, SERIES_DETAILS, require_columns, settings_columns
+from infoplane.statistics.frames import RESOLUTION, SERIES, SERIES_DETAILS, require_columns, settings_columns
 from infoplane.statistics.inference.resampling import FEWEST_FOR_INTERVAL, Floats, bca_interval, resamples
+
+TABLES = ("information", "training")
+TITLE = "Phases of the mean trajectory of I(T;X): where it peaks, how far it rises and falls"
+COLUMNS = {
+    "settings layer estimator bound n_layers method assumption h_x h_y": "",
+    "n": ("seeds that did not diverge, are not dead and lack no epoch", "seeds"),
+    "n_dead": "",
+    "n_at_ceiling": ("of the n seeds, those within 0.01 bits of H(X) at every epoch", "seeds"),
+    "epoch_of_maximum epoch_of_maximum_lower epoch_of_maximum_upper": (
+        "epoch of the largest mean I(T;X), and percentiles of its bootstrap: an epoch is a place in a list",
+        "epoch",
+    ),
+    "rise rise_lower rise_upper": ("gain of the mean I(T;X) up to its largest value, and BCa interval", "bits"),
+    "fall fall_lower fall_upper": ("loss from there to the last tenth of the epochs, and BCa interval", "bits"),
+    "extent extent_lower extent_upper": ("(largest - smallest) / largest mean I(T;X), and BCa interval", ""),
+    "status": ("ok, not estimable: ..., or uninformative: ... where all seeds are at the ceiling", ""),
+    "interval_status": ("status of the intervals", ""),
+}
+COST = "by_run"
+SETTINGS = ("confidence", "resamples", "resampling_seed")
+RUN_BY_RUN = True
+
 
 # Of the mean trajectory: bits gained up to the maximum, bits lost from there to the end, and the distance between
 # its largest and smallest value as a share of the largest (0: flat).
@@ -30,13 +51,9 @@ def phases(
 ) -> pd.DataFrame:
     """The phases of I(T;X), averaged over seeds, with bootstrap intervals over seeds.
 
-    One row per run, layer, estimator and bound. Columns: the settings, layer, estimator, bound, n_layers, method,
-    assumption, h_x, h_y, n (seeds that did not diverge, are not dead and lack no epoch), n_dead, n_at_ceiling (of them:
-    within `ceiling_tolerance` bits of H(X) at every epoch), epoch_of_maximum of the mean trajectory with
-    epoch_of_maximum_lower and _upper (percentiles of the bootstrap: an epoch is a place in a list), rise, fall (bits)
-    and extent (share) as in `QUANTITIES` with their _lower and _upper (BCa); the end is the mean of the last
-    `end_share` of the epochs. status and interval_status are "ok" or "not estimable: ..."; where all seeds are at the
-    ceiling a phase cannot show and status is "uninformative: ...".
+    One row per run, layer, estimator and bound, with the columns of `COLUMNS`. The end is the mean of the last
+    `end_share` of the epochs; a seed is at the ceiling if it is within `ceiling_tolerance` bits of H(X) at every epoch,
+    where a phase cannot show.
     """
     needed = ["run", "seed", "epoch", "layer", *SERIES, *SERIES_DETAILS, "i_tx", VARYING_UNITS]
     require_columns(information, needed, "information")

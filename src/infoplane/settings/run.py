@@ -1,9 +1,4 @@
-"""The settings of a run, a block of seeds and an estimator: what decides the numbers, and nothing else.
-
-A run is one configuration of data set, network and training; it is trained from many seeds. Where the
-settings come from and how they are checked is in `configuration`; this module only gives them types.
-Nothing here imports torch, pandas or matplotlib: Snakemake reads it each time it parses the workflow.
-"""
+"""The settings of a run that is trained, and of one that is recorded elsewhere; and a block of a run's seeds."""
 
 from __future__ import annotations
 
@@ -134,6 +129,20 @@ class RunSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedSettings:
+    """A run that is recorded instead of trained: `patterns` are the paths of its files, or globs that find them.
+
+    They are absolute, or relative to the working folder; ~ is expanded.
+    """
+
+    patterns: tuple[str, ...]
+
+    def to_json(self) -> str:
+        """Canonical text: sorted keys, no spaces, so that equal settings are equal strings."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """Consecutive seeds that are trained in one job."""
 
@@ -155,51 +164,3 @@ class Block:
         if numbers is None or int(numbers[1]) > int(numbers[2]):
             raise InfoplaneError(f"{name!r} is not a block of seeds; it must look like seeds_0-9")
         return cls(int(numbers[1]), int(numbers[2]))
-
-
-@dataclass(frozen=True, slots=True)
-class EstimatorSettings:
-    """A method and all its settings, as one entry of `estimators` gives them."""
-
-    method: str
-    settings: Mapping[str, Any]
-
-    def to_json(self) -> str:
-        """Canonical text: sorted keys, no spaces, so that equal settings are equal strings."""
-        values = {"method": self.method, "settings": self.settings}
-        return json.dumps(values, sort_keys=True, separators=(",", ":"))
-
-    @classmethod
-    def from_json(cls, text: str) -> EstimatorSettings:
-        """The inverse of `to_json`."""
-        return cls(**json.loads(text))
-
-
-# Methods whose bins or noise follow the activity of each layer; C6 compares them with one range for all layers.
-ADAPTIVE_METHODS = ("ebab", "adaptive_kde")
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """An estimator of the study with one of its settings changed."""
-
-    base: str  # name of the estimator
-    key: str
-    value: Any
-    settings: EstimatorSettings
-
-
-@dataclass(frozen=True, slots=True)
-class Sensitivity:
-    """Under which settings of the analysis the claims are tested again.
-
-    `variants` by name come beside the study's estimators; `stopping` are shares of the epochs. `fixed` names, for every
-    adaptive estimator and variant that has one, its counterpart with one range of bins for all layers.
-    """
-
-    enabled: bool
-    variants: Mapping[str, Variant]
-    bounds: tuple[str, ...]
-    measures: tuple[str, ...]
-    stopping: tuple[float, ...]
-    fixed: Mapping[str, str]

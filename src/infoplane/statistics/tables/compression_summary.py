@@ -5,10 +5,28 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from infoplane.statistics.compression import MEASURES
 from infoplane.statistics.dead import is_left_out
-from infoplane.statistics.frames import SERIES, SERIES_DETAILS, require_columns, settings_columns
+from infoplane.statistics.frames import MEASURES, SERIES, SERIES_DETAILS, require_columns, settings_columns
 from infoplane.statistics.inference.intervals import mean_intervals
+
+TABLES = ("compression",)
+TITLE = "Mean, spread and interval over seeds of every measure of compression"
+COLUMNS = {
+    "settings layer estimator bound n_layers method assumption h_x h_y": "",
+    "measure": ("drop, balance, final (no unit), i_tx_start, ... (bits), or epoch_of_maximum", ""),
+    "n_seeds": ("all seeds", "seeds"),
+    "n_diverged n_dead": "",
+    "n_not_estimable": ("seeds left out because the measure is undefined for them", "seeds"),
+    "n_at_ceiling": ("of the n seeds, those at the ceiling H(X) for the whole training", "seeds"),
+    "n": ("seeds that remain", "seeds"),
+    "mean sd": ("mean and standard deviation over seeds", "of the measure"),
+    "lower upper": ("Student's interval of the mean", "of the measure"),
+    "status": ("ok, uninformative: ... (every seed at the ceiling), one seed: no interval, or not estimable: ...", ""),
+}
+COST = "summarising"
+SETTINGS = ("confidence",)
+LOCAL = True
+
 
 # Summarised beside the measures: where the trajectory starts, peaks and ends.
 TRAJECTORY = ("i_tx_start", "i_tx_maximum", "i_tx_end", "i_ty_end", "epoch_of_maximum")
@@ -19,12 +37,7 @@ _KEYS = ["run", "layer", *SERIES]
 def compression_summary(compression: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     """Mean, standard deviation and t interval over seeds of every measure, per run, layer, estimator and bound.
 
-    `measure` is drop, balance, final (no unit), i_tx_start, i_tx_maximum, i_tx_end, i_ty_end (bits) or
-    epoch_of_maximum. n_seeds counts all seeds, n_diverged those left out because training diverged, n_dead those left
-    out because the network is dead, n_not_estimable those left out because the measure is undefined for them, n those
-    that remain; n_at_ceiling of these n sit at the ceiling for the whole training. `status` is "ok", "uninformative:
-    ..." if every remaining seed is at the ceiling, "one seed: no interval", or "not estimable: ..."; mean, sd, lower
-    and upper are NaN only where it says so.
+    The columns are those of `COLUMNS`; mean, sd, lower and upper are NaN only where `status` says so.
     """
     require_columns(compression, [*_KEYS, *SERIES_DETAILS, *MEASURES, "diverged", "dead", "at_ceiling"], "compression")
     keys = [*settings_columns(compression), "layer", *SERIES, *SERIES_DETAILS]

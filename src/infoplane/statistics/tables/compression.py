@@ -19,14 +19,34 @@ from numpy.typing import NDArray
 
 from infoplane.errors import InfoplaneError
 from infoplane.statistics.dead import VARYING_UNITS, dead_layers, is_left_out
-from infoplane.statistics.frames import SERIES, SERIES_DETAILS, require_columns, settings_columns
+from infoplane.statistics.frames import MEASURES, RESOLUTION, SERIES, SERIES_DETAILS, require_columns, settings_columns
 
-# The first is the primary one: figures and claims use it unless told otherwise.
-MEASURES = ("drop", "balance", "final")
+TABLES = ("information", "training")
+TITLE = "Compression of every run, seed and layer, beside accuracy and loss at the end"
+COLUMNS = {
+    "settings seed layer estimator bound n_layers method assumption h_x h_y": "",
+    "drop": ("(largest I(T;X) - I(T;X) at the end) / largest I(T;X); 0 is none, 1 is all of it", ""),
+    "balance": ("(sum of all decreases - sum of all increases) / (sum of both) of I(T;X), from -1 to 1", ""),
+    "final": ("1 - I(T;X) at the end / H(X)", ""),
+    "i_tx_start": ("I(T;X) at the first recorded epoch", "bits"),
+    "i_tx_maximum": ("largest I(T;X)", "bits"),
+    "i_tx_end i_ty_end": ("mean of I(T;X) or I(T;Y) over the end: the last recorded tenth of the epochs", "bits"),
+    "epoch_of_maximum": ("first epoch within 1e-9 bits of the largest I(T;X); -1 if there is none", "epoch"),
+    "end_from_epoch": ("first epoch of the end", "epoch"),
+    "at_ceiling": ("whether I(T;X) stays within 0.01 bits of H(X), so that compression cannot show", ""),
+    "ceiling_share": ("share of the recorded epochs at which I(T;X) is within 0.01 bits of H(X)", ""),
+    "train_accuracy test_accuracy": ("mean accuracy over the end", ""),
+    "accuracy_gap": ("train_accuracy - test_accuracy", ""),
+    "train_loss test_loss": ("mean cross-entropy over the end", "nats"),
+    "diverged": ("whether training diverged", ""),
+    "diverged_epoch": ("since when; -1 is never", "epoch"),
+    "layer_dead": ("whether no unit of the layer varies over samples at the last recorded epoch", ""),
+    "dead": ("whether a layer of the network is dead", ""),
+    "status": ("ok, or which measure is not estimable and why; no measure is missing without it", ""),
+}
+COST = "by_run"
+RUN_BY_RUN = True
 
-# Bits; differences below this are rounding, not change. Without it a layer that sits at 12 bits with errors of
-# 1e-15 would get a balance anywhere between -1 and 1.
-RESOLUTION = 1e-9
 
 _KEYS = ["run", "seed", "layer", *SERIES]
 
@@ -45,13 +65,7 @@ def compression(
     I(T;X) stays within `ceiling_tolerance` bits of H(X) at every recorded epoch: it then cannot show compression, and a
     drop near 0 says nothing about the network. `ceiling_share` is the share of recorded epochs that it spends there.
 
-    Returns the run's settings, then seed, layer, estimator, bound, n_layers, method, assumption, h_x, h_y, drop,
-    balance, final, i_tx_start, i_tx_maximum, i_tx_end, i_ty_end (all bits), epoch_of_maximum (the first epoch
-    within 1e-9 bits of the largest I(T;X); -1 if there is none), end_from_epoch, at_ceiling, ceiling_share,
-    train_accuracy, test_accuracy, accuracy_gap (train - test), train_loss, test_loss (nats), diverged,
-    diverged_epoch (-1: never), layer_dead (at the last recorded epoch), dead (the network) and status. Seeds that
-    diverged or are dead stay as rows, their measures are NaN.
-    `status` is "ok" or says which measure is not estimable and why; no measure is NaN without it.
+    Seeds that diverged or are dead stay as rows, their measures are NaN. The columns are those of `COLUMNS`.
     """
     require_columns(information, [*_KEYS, *SERIES_DETAILS, "epoch", "i_tx", "i_ty", VARYING_UNITS], "information")
     losses = ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]
