@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from infoplane.claims import claims_page
+from infoplane.claims.page import claims_page
 from infoplane.claims.text import as_markdown
 from infoplane.errors import InfoplaneError
 from infoplane.stages import readme

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from scipy import optimize, stats
 
-from infoplane.claims import claims
-from infoplane.statistics import compression
+from infoplane.claims.verdicts import claims
+from infoplane.statistics.tables.compression import compression
 
 NUMBER_OF_PARTS = 14
 HIDDEN = 5

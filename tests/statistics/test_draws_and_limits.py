@@ -14,9 +14,14 @@ import pytest
 from scipy import optimize, stats
 
 from infoplane.errors import InfoplaneError
-from infoplane.statistics import compression, correlation, effects, phases, seeds_needed, variance_components
 from infoplane.statistics.inference.resampling import bca_interval, permutation_p
 from infoplane.statistics.series import Series
+from infoplane.statistics.tables.compression import compression
+from infoplane.statistics.tables.correlation import correlation
+from infoplane.statistics.tables.effects import effects
+from infoplane.statistics.tables.phases import phases
+from infoplane.statistics.tables.seeds_needed import seeds_needed
+from infoplane.statistics.tables.variance_components import variance_components
 
 RUNS = ("tanh", "relu")
 

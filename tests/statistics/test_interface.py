@@ -7,9 +7,9 @@ import re
 import numpy as np
 import pytest
 
-from infoplane import statistics
-from infoplane.claims import claims
+from infoplane.claims.verdicts import claims
 from infoplane.errors import InfoplaneError
+from infoplane.statistics import declared
 
 OF_COMPRESSION = [
     "run",
@@ -45,7 +45,7 @@ FUNCTIONS = {
 def study(simulated):
     settings = simulated.runs(("tanh", "relu"), (0.015,))
     tables = simulated.study(settings, seeds=6, layers=3, estimators=("ebab",), epochs=np.arange(25))
-    return {**tables, "compression": statistics.compression(tables["information"], tables["training"])}
+    return {**tables, "compression": declared("compression").function()(tables["information"], tables["training"])}
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def call(simulated, study):
             "variance_components": (measured, of_runs),
             "claims": (measured, information, tables["layers"], simulated.RULES, of_runs),
         }.get(name, (measured,))
-        return (claims if name == "claims" else getattr(statistics, name))(*arguments, **settings)
+        return (claims if name == "claims" else declared(name).function())(*arguments, **settings)
 
     return run
 

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from infoplane.claims.sensitivity import WHOLE, sensitivity_summary, settings_of_estimator, stopped
-from infoplane.statistics import compression
 from infoplane.statistics.series import owners_of
+from infoplane.statistics.tables.compression import compression
 
 EPOCHS = np.array([0, 1, 3, 10, 30, 100, 300, 1000])
 
