@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 from pathlib import Path
 from types import ModuleType
@@ -267,3 +268,19 @@ def test_joined_tables_are_those_of_the_files(study, tmp_path):
     storage.write_table(storage.read_table(unknown), unknown, made_with)
     with pytest.raises(InfoplaneError, match="does not say which settings"):
         collect(f"{tmp_path}/{{run}}/{{block}}/{{estimator}}.parquet", [["run"]], blocks, 6, output, ["ebab"])
+
+
+def test_weights_of_other_settings_are_refused(study, tmp_path):
+    other = dataclasses.replace(study.settings, learning_rate=0.01)
+    with pytest.raises(InfoplaneError, match=r"w\.h5: this file was made with other settings of the run; remove it"):
+        activations(study.weights, other, tmp_path / "a.h5", tmp_path / "layers.parquet", "cpu")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dump_is_stored_epoch_by_epoch_with_checksums(study):
+    with h5py.File(study.dump) as file:
+        for layer, units in ((1, 4), (2, 3), (3, 3)):
+            activity = file[f"layer{layer}/activity"]
+            assert activity.chunks == (1, 1, 50, units)
+            assert activity.fletcher32
+            assert activity.dtype == np.float32

@@ -423,3 +423,97 @@ def test_two_softplus_that_differ_or_do_not(measured, study, layers, rules, of_r
     expected = [difference, difference - width, difference + width]
     assert row[["estimate", "lower", "upper"]].tolist() == pytest.approx(expected)
     assert row["verdict"] == verdict
+
+
+C1, C3 = "non-saturating functions compress", "compression varies between initialisations"
+C2 = ("activation functions differ", "tanh compresses most", "softplus and centered softplus differ")
+FLAT, C4 = "ReLU is flat on average", ("compression increases", "layers cluster", "overfitting falls")
+C5 = ("last layer", "hidden layers")
+LOST = "every hidden layer is at the ceiling, or every seed diverged or is dead"
+
+
+@pytest.mark.parametrize(
+    ("change", "reasons"),
+    [
+        (
+            lambda table: table[table["run"] == "tanh"],
+            {
+                C1: "no run without a penalty has a non-saturating activation function",
+                C2[0]: "1 runs with layers below the ceiling in all of them and 12 seeds",
+                FLAT: "no run without a penalty is ReLU",
+                C4[0]: "no run with an L2 penalty has a run that is otherwise equal",
+            },
+        ),
+        (
+            lambda table: table.assign(at_ceiling=True),
+            {C1: LOST, C3: "0 runs with layers below the ceiling and 0 seeds", FLAT: LOST},
+        ),
+        (
+            lambda table: table.assign(at_ceiling=table["layer"] < 6),
+            {
+                C4[0]: "no layers are below the ceiling in both runs, or every seed diverged or is dead",
+                C1: LOST,
+                FLAT: LOST,
+            },
+        ),
+        (
+            lambda table: table[table["seed"].isin([0, 2])],
+            {
+                C1: "2 seeds in all runs, 3 are needed",
+                **dict.fromkeys(C2, "6 runs with layers below the ceiling in all of them and 2 seeds"),
+                C3: "6 runs with layers below the ceiling and 2 seeds",
+                FLAT: "2 seeds, 3 are needed",
+                **dict.fromkeys(C4, "2 seeds in all runs, 3 are needed"),
+            },
+        ),
+        (
+            lambda table: table[table["seed"].isin([0, 2, 4])],
+            {
+                C3: "3 seeds, 5 are needed for a bootstrap interval",
+                FLAT: "3 seeds, 5 are needed for a bootstrap interval",
+            },
+        ),
+        (
+            lambda table: table[table["run"] != "softplus"],
+            {C2[2]: "softplus and centered_softplus are not both among the runs"},
+        ),
+        (
+            lambda table: table[table["run"] != "tanh"],
+            {C2[1]: "no run without a penalty is tanh, or its layers are at the ceiling"},
+        ),
+        (
+            lambda table: table.assign(drop=table["drop"] * (table["run"] != "abs")),
+            {C2[0]: "a run does not vary over seeds", C3: "the mean of a run is 0"},
+        ),
+        (
+            lambda table: table.assign(dataset=np.where(table["run"] == "abs", "other", "szt")),
+            dict.fromkeys(C5, "runs of different depth or data are not pooled"),
+        ),
+        (
+            lambda table: table[(table["run"] != "tanh") | (table["layer"] < 6)].assign(
+                n_layers=lambda rows: np.where(rows["run"] == "tanh", 5, 6)
+            ),
+            dict.fromkeys(C5, "runs of different depth or data are not pooled"),
+        ),
+        (
+            lambda table: table.assign(test_accuracy=0.9),
+            {C5[0]: "no run has generalisation that varies over seeds"},
+        ),
+        (lambda table: table.assign(drop=0.25), dict.fromkeys(C5, "no run has compression that varies over seeds")),
+        (lambda table: table[(table["seed"] < 2) & (table["run"] == "abs")], {C5[0]: "2 seeds in 1 runs"}),
+        (
+            lambda table: table[table["seed"] < 4],
+            {C5[0]: "4 seeds, 5 are needed for a bootstrap interval"},
+        ),
+    ],
+)
+def test_what_cannot_be_estimated_says_why(measured, study, layers, rules, of_runs, change, reasons):
+    given = dataclasses.replace(rules, significance=0.5)
+    parts = parts_of(change(measured), study, layers, given, of_runs)
+    for part, reason in reasons.items():
+        row = parts.loc[part]
+        assert row[["reason", "verdict"]].tolist() == [f"not estimable: {reason}", "not estimable"], part
+        assert row[["lower", "upper", "p", "p_corrected"]].isna().all(), part
+    others = parts[parts["verdict"] != "not estimable"]
+    assert (others["reason"] == "").all()
+    assert others[NUMBERS].notna().all(axis=None)

@@ -10,7 +10,6 @@ import pytest
 from infoplane.claims.verdicts import claims
 from infoplane.errors import InfoplaneError
 from infoplane.statistics import declared
-from infoplane.statistics.tables.compression import compression
 
 OF_COMPRESSION = [
     "run",
@@ -46,7 +45,7 @@ FUNCTIONS = {
 def study(simulated):
     settings = simulated.runs(("tanh", "relu"), (0.015,))
     tables = simulated.study(settings, seeds=6, layers=3, estimators=("ebab",), epochs=np.arange(25))
-    return {**tables, "compression": compression(tables["information"], tables["training"])}
+    return {**tables, "compression": declared("compression").function()(tables["information"], tables["training"])}
 
 
 @pytest.fixture(scope="module")
