@@ -13,7 +13,8 @@ import scipy.stats
 
 from infoplane.errors import InfoplaneError
 from infoplane.estimators import METHODS, OPTIONAL_COLUMNS, Estimate, Information, Layer, Method
-from infoplane.estimators.interface import Cost, Look, estimate_columns, scan_estimates
+from infoplane.estimators.binning import DIAGNOSTICS
+from infoplane.estimators.interface import STANDARD_ERRORS, Cost, Look, estimate_columns, scan_estimates
 from infoplane.estimators.validation import without_rounding
 
 ROOT = Path(__file__).parents[2]
@@ -138,8 +139,10 @@ def test_a_correction_may_give_a_negative_value():
 
 
 def test_the_columns_are_documented():
+    assert all(OPTIONAL_COLUMNS.values())
     readme = (ROOT / "README.md").read_text()
-    for name, words in OPTIONAL_COLUMNS.items():
+    for name, words in {**STANDARD_ERRORS, **DIAGNOSTICS}.items():
+        assert OPTIONAL_COLUMNS[name] == words
         assert f"| `{name}` | {words} |" in readme
 
 

@@ -32,7 +32,7 @@ METHOD = Method(
     describe=lambda settings: f"{settings['factor']:g} times the spread",
     estimate=_estimate,
     look=LOOK,
-    cost=Cost(megabytes=5000, megabytes_on_gpu=5000, seconds=lambda samples, units: 1.0),
+    cost=Cost(megabytes=5000, megabytes_on_gpu=5000, seconds=lambda samples, units: 1e-3 * samples),
     bounds=("lower",),
     needs_inputs=True,
     lacks={"i_ty": "toy knows no labels"},

@@ -252,8 +252,9 @@ def _add_kernels(squared, squared_second, factor, weights, weight, weight_second
         fourth_second = square * square
         lower_second += weights[lane] * f
         upper_second += weights[lane] * fourth_second
-        lower_columns[lane] += weight * e + weight_second * f
-        upper_columns[lane] += weight * fourth + weight_second * fourth_second
+        # One after the other, so that it makes no difference which rows are in twos.
+        lower_columns[lane] = (lower_columns[lane] + weight * e) + weight_second * f
+        upper_columns[lane] = (upper_columns[lane] + weight * fourth) + weight_second * fourth_second
     return lower, upper, lower_second, upper_second
 
 
@@ -347,22 +348,11 @@ def _clear(array):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def _near_rows(gaps, rows, far, near_rows):  # type: ignore[no-untyped-def]
-    """The first `rows` rows of a block but for those that are far from another; returns how many."""
-    near_count = 0
-    for row in range(rows):
-        if gaps[row] <= far:
-            near_rows[near_count] = row
-            near_count += 1
-    return near_count
-
-
-@compiled()
 def _sums(points, of_class, members, weights, tiles, low, high, factors):  # type: ignore[no-untyped-def]
     """(lower all, lower own, upper all, upper own) x (factor, member): kernel values over all members or the own class.
 
-    The factors, ascending, share the distances of two blocks as far as they find the same rows near. Each adds the same
-    values in the same order as if it were alone. Fills of tiles are of weight 0 and class -1.
+    The factors, ascending, share the distances. Each adds the same values in the same order as if it were alone, but
+    for zeros. Fills of tiles are of weight 0 and class -1.
     """
     count = len(members)
     blocks = len(weights) // BLOCK
@@ -376,7 +366,7 @@ def _sums(points, of_class, members, weights, tiles, low, high, factors):  # typ
     lower_own_columns, upper_own_columns = np.zeros_like(lower_columns), np.zeros_like(lower_columns)
     squared, squared_second = np.zeros(BLOCK, np.float32), np.zeros(BLOCK, np.float32)
     gaps, same = np.zeros(BLOCK, np.float32), np.zeros(BLOCK, np.float32)
-    near_rows, fewer = np.zeros(BLOCK, np.int64), np.zeros(BLOCK, np.int64)
+    near_rows = np.zeros(BLOCK, np.int64)
     for block in range(blocks):
         start = block * BLOCK
         rows = tiles[block if narrow else 0]
@@ -393,92 +383,91 @@ def _sums(points, of_class, members, weights, tiles, low, high, factors):  # typ
             all_own = of_class[start] == of_class[end - 1]
             none_own = of_class[stop - 1] < of_class[begin]
             of_block = weights[begin : begin + BLOCK]
-            # Where blocks are far for one factor, they are for all larger ones.
-            setting = 0
-            while setting < settings and distance <= fars[setting]:
-                leader, far = setting, fars[setting]
-                near_count = _near_rows(gaps, stop - start, far, near_rows)
-                setting += 1
-                while (
-                    setting < settings
-                    and distance <= fars[setting]
-                    and _near_rows(gaps, stop - start, fars[setting], fewer) == near_count
-                ):
-                    setting += 1
-                for each in range(leader, setting):
-                    _clear(lower_columns[each])
-                    _clear(upper_columns[each])
-                    _clear(lower_own_columns[each])
-                    _clear(upper_own_columns[each])
-                for number in range(0, near_count, 2):
-                    # Rows in twos; where one is left, it is its own second, of no weight.
-                    in_twos = number + 1 < near_count
-                    row = near_rows[number]
-                    row_second = near_rows[number + 1] if in_twos else row
-                    first, second = start + row, start + row_second
-                    if narrow:
-                        near = _squared_distances_narrow(rows, row, row_second, columns, far, squared, squared_second)
-                    else:
-                        in_block = members[begin:end]
-                        near = _squared_distances_wide(points, in_block, points[members[first]], far, squared)
-                        near |= _squared_distances_wide(points, in_block, points[members[second]], far, squared_second)
-                    if not near:
-                        continue
-                    weight, weight_second = weights[first], weights[second] if in_twos else np.float32(0)
-                    last = setting - 1
-                    while last > leader and not _any_below(squared, squared_second, fars[last]):
-                        last -= 1
-                    for each in range(leader, last + 1):
-                        factor = factors[each]
-                        lower, upper, lower_second, upper_second = _add_kernels(
-                            squared,
-                            squared_second,
-                            factor,
-                            of_block,
-                            weight,
-                            weight_second,
-                            lower_columns[each],
-                            upper_columns[each],
-                        )
-                        lower_all[each, first] += lower
-                        upper_all[each, first] += upper
-                        if in_twos:
-                            lower_all[each, second] += lower_second
-                            upper_all[each, second] += upper_second
-                        if all_own:
-                            lower_own[each, first] += lower
-                            upper_own[each, first] += upper
-                            if in_twos:
-                                lower_own[each, second] += lower_second
-                                upper_own[each, second] += upper_second
-                        elif not none_own:
-                            for which in range(2 if in_twos else 1):
-                                position = second if which else first
-                                for lane in range(BLOCK):
-                                    same[lane] = of_class[begin + lane] == of_class[position]
-                                lower, upper = _add_own_kernels(
-                                    squared_second if which else squared,
-                                    factor,
-                                    of_block,
-                                    same,
-                                    weights[position],
-                                    lower_own_columns[each],
-                                    upper_own_columns[each],
-                                )
-                                lower_own[each, position] += lower
-                                upper_own[each, position] += upper
-                if other == block:  # both samples of each pair were rows
+            # Where blocks or samples are far for one factor, they are for all larger ones.
+            near_settings = 0
+            while near_settings < settings and distance <= fars[near_settings]:
+                near_settings += 1
+            if near_settings == 0:
+                continue
+            for each in range(near_settings):
+                _clear(lower_columns[each])
+                _clear(upper_columns[each])
+                _clear(lower_own_columns[each])
+                _clear(upper_own_columns[each])
+            near_count = 0
+            for row in range(stop - start):
+                if gaps[row] <= fars[0]:
+                    near_rows[near_count] = row
+                    near_count += 1
+            for number in range(0, near_count, 2):
+                # Rows in twos; where one is left, it is its own second, of no weight.
+                in_twos = number + 1 < near_count
+                row = near_rows[number]
+                row_second = near_rows[number + 1] if in_twos else row
+                first, second = start + row, start + row_second
+                if narrow:
+                    near = _squared_distances_narrow(rows, row, row_second, columns, fars[0], squared, squared_second)
+                else:
+                    in_block = members[begin:end]
+                    near = _squared_distances_wide(points, in_block, points[members[first]], fars[0], squared)
+                    near |= _squared_distances_wide(points, in_block, points[members[second]], fars[0], squared_second)
+                if not near:
                     continue
-                for each in range(leader, setting):
-                    for lane in range(BLOCK):
-                        lower_all[each, begin + lane] += lower_columns[each, lane]
-                        upper_all[each, begin + lane] += upper_columns[each, lane]
-                        if all_own:
-                            lower_own[each, begin + lane] += lower_columns[each, lane]
-                            upper_own[each, begin + lane] += upper_columns[each, lane]
-                        elif not none_own:
-                            lower_own[each, begin + lane] += lower_own_columns[each, lane]
-                            upper_own[each, begin + lane] += upper_own_columns[each, lane]
+                weight, weight_second = weights[first], weights[second] if in_twos else np.float32(0)
+                last = near_settings - 1
+                while last > 0 and not _any_below(squared, squared_second, fars[last]):
+                    last -= 1
+                for each in range(last + 1):
+                    factor = factors[each]
+                    lower, upper, lower_second, upper_second = _add_kernels(
+                        squared,
+                        squared_second,
+                        factor,
+                        of_block,
+                        weight,
+                        weight_second,
+                        lower_columns[each],
+                        upper_columns[each],
+                    )
+                    lower_all[each, first] += lower
+                    upper_all[each, first] += upper
+                    if in_twos:
+                        lower_all[each, second] += lower_second
+                        upper_all[each, second] += upper_second
+                    if all_own:
+                        lower_own[each, first] += lower
+                        upper_own[each, first] += upper
+                        if in_twos:
+                            lower_own[each, second] += lower_second
+                            upper_own[each, second] += upper_second
+                    elif not none_own:
+                        for which in range(2 if in_twos else 1):
+                            position = second if which else first
+                            for lane in range(BLOCK):
+                                same[lane] = of_class[begin + lane] == of_class[position]
+                            lower, upper = _add_own_kernels(
+                                squared_second if which else squared,
+                                factor,
+                                of_block,
+                                same,
+                                weights[position],
+                                lower_own_columns[each],
+                                upper_own_columns[each],
+                            )
+                            lower_own[each, position] += lower
+                            upper_own[each, position] += upper
+            if other == block:  # both samples of each pair were rows
+                continue
+            for each in range(near_settings):
+                for lane in range(BLOCK):
+                    lower_all[each, begin + lane] += lower_columns[each, lane]
+                    upper_all[each, begin + lane] += upper_columns[each, lane]
+                    if all_own:
+                        lower_own[each, begin + lane] += lower_columns[each, lane]
+                        upper_own[each, begin + lane] += upper_columns[each, lane]
+                    elif not none_own:
+                        lower_own[each, begin + lane] += lower_own_columns[each, lane]
+                        upper_own[each, begin + lane] += upper_own_columns[each, lane]
     return lower_all, lower_own, upper_all, upper_own
 
 
