@@ -410,3 +410,26 @@ def test_a_partial_correlation_takes_one_seed_more_than_a_correlation(measured):
         reason = "not estimable: 3 seeds are too few for a partial correlation"
         assert row["partial_status"] == ("ok" if ok else reason)
         assert np.isfinite(row["partial_r"]) == ok
+
+
+@pytest.mark.parametrize(
+    ("change", "n"),
+    [
+        (lambda table: table[table["seed"] < 2], 2),
+        (lambda table: table[table["seed"] < 1], 1),
+        (lambda table: table.assign(at_ceiling=True), 9),
+        (lambda table: table.assign(drop=0.25), 9),
+        (lambda table: table.assign(test_accuracy=0.75), 9),
+        (lambda table: table.assign(drop=table["drop"].where(table["seed"] > 7)), 1),
+        (lambda table: table.assign(diverged=True), 0),
+    ],
+)
+def test_what_is_counted_where_there_is_no_correlation(measured, change, n):
+    kept = measured[(measured["run"] == "tanh") & (measured["layer"] == 3) & (measured["estimator"] == "ebab")]
+    kept = change(kept)
+    row = correlation(kept, measures=("drop",), generalisations=("test_accuracy",), number=50).iloc[0]
+    assert row["status"].startswith("not estimable: ")
+    assert row[["n_seeds", "n", "n_runs", "degrees_of_freedom"]].tolist() == [len(kept), n, 1, max(n - 2, 0)]
+    statuses = row[["interval_status", "partial_status", "partial_interval_status"]]
+    assert set(statuses) == {row["status"]}
+    assert row["n_tests"] == 0
