@@ -50,6 +50,8 @@ TRAINING, TEST = 0, 1
 PARTS = {"all": (TRAINING, TEST), "training": (TRAINING,), "test": (TEST,)}
 """The parts of the samples that information is estimated over, and the values of `part` that belong to each."""
 
+NOT_RECORDED = "not recorded"
+
 _EXTREMES = ("minimum", "maximum", "varying_units")
 _LAYOUT = hdf5.Layout(
     "recording",
@@ -348,18 +350,21 @@ def open_recording(path: Path) -> Iterator[Recording]:
         yield Recording(file, path)
 
 
-def descriptions(recording: Recording) -> dict[str, Any]:
-    """What tables say of a run beside its name: columns and values, NaN or "" where a recording does not say."""
+def descriptions(recording: Recording, run: str) -> dict[str, Any]:
+    """What tables say of a run beside its name: columns and values; "not recorded", NaN or 0 where it does not say.
+
+    The data set is called after the run, so that runs whose data are not known are not taken for runs on the same data.
+    """
     said = recording.made_with.get("description")
     known: dict[str, Any] = said if isinstance(said, dict) else {}
     unknown = {
-        "dataset": "",
-        "activation": "",
+        "dataset": f"that of {run}",
+        "activation": NOT_RECORDED,
         "hidden_layers": "-".join(map(str, recording.units[:-1])),
         "l2": np.nan,
         "weight_decay": np.nan,
         "learning_rate": np.nan,
-        "batch_size": np.nan,
+        "batch_size": 0,
         "epochs": int(recording.epochs[-1]),
     }
     return {name: known.get(name, value) for name, value in unknown.items()}

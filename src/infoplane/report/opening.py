@@ -57,14 +57,15 @@ def _scope(training: pd.DataFrame, summary: pd.DataFrame, made_with: Mapping[str
     dead = int(_dead(summary).sum())
     epochs = sorted(training["epochs"].unique())
     recorded = sorted(set(training.groupby("run")["epoch"].nunique()))
-    settings = [json.loads(source["settings"]) for source in made_with["sources"].values()]
+    settings = [json.loads(source["settings"]) for source in made_with["sources"].values() if source["settings"]]
     split = sorted({f"{100 * entry['split']['fraction']:g} %" for entry in settings})
+    of_training = f" ({_among(split)} of the samples for training)" if split else ""
     sentences = [
         f"{count(runs, 'run')} of {_among(per_run)} {'seed' if per_run == [1] else 'seeds'} each: "
         f"{count(len(seeds), 'network')}, of which {diverged or 'none'} diverged"
         + (f" and {dead} {'is' if dead == 1 else 'are'} dead" if dead else ""),
         f"trained for {_among(epochs)} epochs and measured at {_among(recorded)} of them",
-        f"on {_among(sorted(training['dataset'].unique()))} ({_among(split)} of the samples for training); "
+        f"on {_among(sorted(training['dataset'].unique()))}{of_training}; "
         f"hidden layers {_among(training['hidden_layers'].unique())}",
     ]
     return escaped("; ".join(sentences) + ".")

@@ -146,7 +146,7 @@ def tidy(recording: Recording, run: str, axes: Mapping[str, NDArray[Any]], colum
     return pd.DataFrame(
         {
             "run": run,
-            **descriptions(recording),
+            **descriptions(recording, run),
             **{name: values.ravel() for name, values in zip(axes, grid, strict=True)},
             **{
                 name: np.broadcast_to(values, shape).ravel() if isinstance(values, np.ndarray) else values

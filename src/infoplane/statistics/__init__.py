@@ -65,7 +65,7 @@ _OF_RUN: Mapping[str, tuple[str, str]] = {
     "l2": ("factor of the L2 penalty", ""),
     "weight_decay": ("decoupled weight decay", ""),
     "learning_rate": ("learning rate of the optimiser", ""),
-    "batch_size": ("samples per mini-batch; -1 is all of them", "samples"),
+    "batch_size": ("samples per mini-batch; -1 is all of them, 0 not known", "samples"),
     "epochs": ("epochs of training", "epochs"),
 }
 SHARED: Mapping[str, tuple[str, str]] = {

@@ -131,8 +131,9 @@ def correlation(
     runs"; settings that differ between the pooled runs are empty). Diverged and dead seeds are left out. `number`
     resamples are drawn from the random seed `seed`. `measures` and `generalisations` may be fewer.
 
-    The columns are those of `COLUMNS`. Where nothing can be estimated, a status says "not estimable: ..." and its
-    numbers are NaN: fewer than 3 seeds, equal values for all seeds, or a layer at its ceiling H(X) for every seed.
+    The columns are those of `COLUMNS`. Where nothing can be estimated, the numbers are NaN and a status says why:
+    "not estimable: ..." for fewer than 3 seeds, equal values for all seeds, or a layer at its ceiling H(X) for every
+    seed, and "not recorded: ..." for a metric that a recording lacks.
     """
     needed = ["run", "dataset", "seed", "layer", *SERIES, *SERIES_DETAILS, *MEASURES, *GENERALISATION, GIVEN]
     require_columns(compression, [*needed, "diverged", "dead", "at_ceiling"], "compression")
@@ -322,6 +323,8 @@ def _of_run(run: _Run, measure: str, generalisation: str, confidence: float) -> 
     if run.at_ceiling.all() and len(kept):
         reason = f"all {len(kept)} seeds are at the ceiling H(X)"
         return Correlation(len(x), 1, len(x) - 2, status=f"not estimable: {reason}")
+    if len(kept) and np.isnan(run.columns[generalisation]).all():
+        return Correlation(0, 1, 0, status=f"not recorded: {generalisation}")
     if len(x) < FEWEST_SEEDS:
         undefined = len(kept) - len(x)
         return Correlation(len(x), 1, max(len(x) - 2, 0), status=_too_few(run.n_seeds, len(x), undefined, measure))
