@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -49,10 +50,24 @@ def with_statistics(simulated: ModuleType) -> Callable[[dict[str, pd.DataFrame]]
             "effects": effects(measured, of_runs, number=200),
             "seeds_needed": seeds_needed(measured, number=50),
             "distributions": distributions_of(tables["information"]),
+            "scans": scans_of(tables["information"]),
             **simulated.sensitivity(tables),
         }
 
     return add
+
+
+def scans_of(information: pd.DataFrame) -> pd.DataFrame:
+    """A scan for each estimator, under its name: the information falls with the value of the setting."""
+    varied = {"ebab": ("bins", (30, 100, 10)), "kde": ("noise_variance", (1e-3, 1e-2, 1e-4))}
+    frames = []
+    for (estimator, _), rows in information.groupby(["estimator", "method"], sort=False):
+        key, values = varied.get(estimator, varied["ebab"])
+        for value in values:
+            share = 1 - 0.2 * sorted(values).index(value)
+            scaled = {name: rows[name] * share for name in ("i_tx", "i_ty")}
+            frames.append(rows.assign(varied=key, value=json.dumps(value), **scaled))
+    return pd.concat(frames, ignore_index=True)
 
 
 def distributions_of(information: pd.DataFrame) -> pd.DataFrame:

@@ -295,7 +295,7 @@ def test_compression_against_accuracy(drawn, study):
     correlation["pearson_bootstrap_lower"] = correlation["pearson_r"] - 0.2
     correlation["pearson_bootstrap_upper"] = correlation["pearson_r"] + 0.3
     figure = draw("compression_against_accuracy", {**study, "correlation": correlation}, estimator="ebab")
-    layers = [f"layer {layer}" for layer in range(1, 6)] + ["layer 6 (softmax)"]
+    layers = [f"layer {layer}" for layer in range(1, 6)] + ["layer 6 (output)"]
     assert titles(figure)[:6] == layers
     assert titles(figure)[6 + 3] == "layer 4: 14 seeds, 4 runs"
     table = study["compression"]
@@ -463,7 +463,7 @@ def test_silent_layers_are_left_out_of_the_maxima_and_counted(study):
 
 def test_distributions_show_the_bins_of_the_estimators(drawn, study):
     figure = drawn("distributions")
-    assert titles(figure) == ([f"layer {layer}" for layer in range(1, 6)] + ["layer 6 (softmax)"]) * 2
+    assert titles(figure) == ([f"layer {layer}" for layer in range(1, 6)] + ["layer 6 (output)"]) * 2
     table = study["distributions"]
     rows = table[(table["run"] == "relu") & (table["layer"] == 2)]
     axis = panels(figure)[6 + 1]

@@ -60,7 +60,7 @@ def test_layers_get_lighter_and_the_output_stands_apart():
         assert list(looks) == list(range(1, n_layers + 1))
         lightness = [lab(look.colour)[0] for look in list(looks.values())[:-1]]
         assert all(earlier < later for earlier, later in itertools.pairwise(lightness))
-        assert looks[n_layers].label == f"layer {n_layers} (softmax)"
+        assert looks[n_layers].label == f"layer {n_layers} (output)"
         assert looks[n_layers].marker not in {look.marker for look in list(looks.values())[:-1]}
 
 

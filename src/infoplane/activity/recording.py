@@ -40,6 +40,7 @@ import numpy as np
 from infoplane.errors import InfoplaneError
 from infoplane.files import hdf5, storage
 from infoplane.files.arrays import whole_numbers
+from infoplane.settings import NOT_RECORDED
 
 if TYPE_CHECKING:
     import h5py
@@ -49,8 +50,6 @@ VERSION = 1
 TRAINING, TEST = 0, 1
 PARTS = {"all": (TRAINING, TEST), "training": (TRAINING,), "test": (TEST,)}
 """The parts of the samples that information is estimated over, and the values of `part` that belong to each."""
-
-NOT_RECORDED = "not recorded"
 
 _EXTREMES = ("minimum", "maximum", "varying_units")
 _LAYOUT = hdf5.Layout(

@@ -24,6 +24,7 @@ from infoplane.configuration.sections import ClaimsKeys, Part, SensitivityKeys, 
 from infoplane.errors import InfoplaneError
 from infoplane.estimators import METHODS
 from infoplane.settings import EstimatorSettings, RecordedSettings, RunSettings, Scan, Sensitivity
+from infoplane.statistics import OF_SCANS
 
 
 class StudyKeys(Section):
@@ -237,7 +238,7 @@ def _expanded(checked: Mapping[str, Any]) -> Study:
         interval_width=keys.statistics.interval_width,
         claims=_claims(keys.claims, keys.statistics.primary_measure, estimators),
         sensitivity=sensitivity,
-        figures=_figures(keys.figures, sensitivity.enabled),
+        figures=_figures(keys.figures, sensitivity.enabled, scans=bool(scans)),
     )
 
 
@@ -287,13 +288,19 @@ def _sensitivity(keys: StudyKeys, of_study: Mapping[str, EstimatorSettings]) -> 
     )
 
 
-def _figures(chosen: str | list[str], sensitivity: bool) -> tuple[str, ...]:
-    without = [] if sensitivity else [name for name in figures.FIGURES if figures.FIGURES[name].of_sensitivity]
+_SENSITIVITY = "sensitivity.enabled; it must be true"
+_A_SCAN = "a scan; estimators must have an entry with a list of values for one setting"
+
+
+def _figures(chosen: str | list[str], sensitivity: bool, scans: bool) -> tuple[str, ...]:
+    known = figures.FIGURES.items()
+    without = {} if sensitivity else {name: _SENSITIVITY for name, figure in known if figure.of_sensitivity}
+    without |= {} if scans else {name: _A_SCAN for name, figure in known if set(figure.tables) & set(OF_SCANS)}
     if isinstance(chosen, str):  # all
         return tuple(name for name in figures.FIGURES if name not in without)
     for name in chosen:
         if name not in figures.FIGURES:
             raise InfoplaneError(f"figures has {shown(name)}; {allowed(name, figures.FIGURES)}")
         if name in without:
-            raise InfoplaneError(f"figures has {shown(name)}, which needs sensitivity.enabled; it must be true")
+            raise InfoplaneError(f"figures has {shown(name)}, which needs {without[name]}")
     return tuple(chosen)

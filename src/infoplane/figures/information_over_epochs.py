@@ -76,7 +76,8 @@ def draw(tables: Mapping[str, pd.DataFrame], *, estimator: str, confidence: floa
             style.epoch_axis(axis, last)
             axis.set_ylim(-0.03 * ceiling, 1.06 * largest)
             axis.set_yticks(planes.ticks(axis.get_ylim()[1]) if one or ceiling > 1.4 else [0, 0.5, 1])
-            axis.axhline(ceiling, color=style.FAINT, linestyle=(0, (4, 2)), linewidth=0.8, zorder=1)
+            own = selection.entropies_of_run(table, run)[column == "i_ty"]
+            axis.axhline(own, color=style.FAINT, linestyle=(0, (4, 2)), linewidth=0.8, zorder=1)
             of_run = curves[curves["run"] == run]
             if of_run.empty:
                 say(axis, selection.NONE_LEFT)

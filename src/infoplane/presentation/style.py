@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from infoplane.activation_functions import ACTIVATION_FUNCTIONS
 from infoplane.estimators import METHODS
+from infoplane.settings import NOT_RECORDED
 
 # Inches: one column and both columns of a paper.
 COLUMN_WIDTH = 3.5
@@ -171,18 +172,19 @@ def _further(look: Look, rank: int) -> Look:
 def run_labels(settings: pd.DataFrame) -> dict[str, str]:
     """What figures call the runs: the activation function and what else tells them apart.
 
-    `settings` has one row per run. Penalties are named where they are not zero, the data set where there are
-    several; if that leaves two runs alike, the run's own name follows.
+    `settings` has one row per run. A run whose activation function is not recorded has its own name. Penalties are
+    named where they are not zero, the data set where there are several; if that leaves two runs alike, the run's own
+    name follows.
     """
     several_datasets = len(settings["dataset"].unique()) > 1
     labels = {}
     for row in settings.to_dict("records"):
-        parts = [activation_label(row["activation"])]
+        parts = [row["run"] if row["activation"] == NOT_RECORDED else activation_label(row["activation"])]
         if row["l2"] > 0:
             parts.append(f"L2 {row['l2']:g}")
         if row.get("weight_decay", 0) > 0:
             parts.append(f"weight decay {row['weight_decay']:g}")
-        if several_datasets:
+        if several_datasets and row["activation"] != NOT_RECORDED:
             parts.append(row["dataset"])
         labels[row["run"]] = ", ".join(parts)
     alike = pd.Series(labels).duplicated(keep=False)
@@ -202,7 +204,7 @@ def run_looks(settings: pd.DataFrame) -> dict[str, Look]:
 
 
 def layer_looks(n_layers: int) -> dict[int, Look]:
-    """A look for every layer, from 1: hidden layers from dark to light, the softmax output apart from them."""
+    """A look for every layer, from 1: hidden layers from dark to light, the output apart from them."""
     markers = ("o", "s", "^", "D", "v", "P", "X", "p", "h", "<", ">", "8")
     dashes = (_SOLID, _DASHED, (0, (5, 1, 1, 1)), (0, (2, 1)), _DOTTED)
     colours = _LAYER_COLOURS(np.linspace(0.0, 1.0, max(n_layers - 1, 2)))
@@ -215,7 +217,7 @@ def layer_looks(n_layers: int) -> dict[int, Look]:
         )
         for layer in range(1, n_layers)
     }
-    looks[n_layers] = Look("#D55E00", "*", _SOLID, f"layer {n_layers} (softmax)")
+    looks[n_layers] = Look("#D55E00", "*", _SOLID, f"layer {n_layers} (output)")
     return looks
 
 

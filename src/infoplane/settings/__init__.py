@@ -6,10 +6,19 @@ imports numpy alone, since every job reads it.
 """
 
 from infoplane.settings.estimator import EstimatorSettings
-from infoplane.settings.run import Block, Initialisation, RecordedEpochs, RecordedSettings, RunSettings, Split
+from infoplane.settings.run import (
+    NOT_RECORDED,
+    Block,
+    Initialisation,
+    RecordedEpochs,
+    RecordedSettings,
+    RunSettings,
+    Split,
+)
 from infoplane.settings.variants import Scan, Sensitivity, Variant
 
 __all__ = [
+    "NOT_RECORDED",
     "Block",
     "EstimatorSettings",
     "Initialisation",

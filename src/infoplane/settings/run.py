@@ -128,6 +128,10 @@ class RunSettings:
         return cls(**{**values, **nested})
 
 
+NOT_RECORDED = "not recorded"
+"""What tables say in the place of a text, such as the activation function, that a recording does not give."""
+
+
 @dataclass(frozen=True, slots=True)
 class RecordedSettings:
     """A run that is recorded instead of trained: `patterns` are the paths of its files, or globs that find them.

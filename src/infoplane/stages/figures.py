@@ -49,7 +49,7 @@ def _read(paths: Sequence[Path], estimator: str | None, part: str) -> dict[str, 
     return {
         path.stem: rows_of_part(
             storage.read_rows(path, "estimator", estimator)
-            if estimator is not None and path.stem == "information"
+            if estimator is not None and path.stem in ("information", "scans")
             else storage.read_table(path),
             part,
         )

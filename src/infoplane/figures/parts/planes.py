@@ -38,13 +38,18 @@ def limits(table: pd.DataFrame) -> tuple[tuple[float, float], tuple[float, float
 
 def ceiling_handle(table: pd.DataFrame) -> Line2D:
     """The legend's entry for the ceilings."""
-    h_x, h_y = selection.entropies(table)
-    return _ceiling(f"$H(X)$ = {h_x:.4g} bits, $H(Y)$ = {h_y:.3g} bits")
+    return _ceiling(f"$H(X)$ = {_range(table['h_x'], 4)} bits, $H(Y)$ = {_range(table['h_y'], 3)} bits")
 
 
 def input_ceiling_handle(table: pd.DataFrame) -> Line2D:
     """The legend's entry for the ceiling H(X) alone."""
-    return _ceiling(f"$H(X)$ = {selection.entropies(table)[0]:.4g} bits")
+    return _ceiling(f"$H(X)$ = {_range(table['h_x'], 4)} bits")
+
+
+def _range(entropies: pd.Series, digits: int) -> str:
+    """The entropies of all runs, from the least to the largest where runs have others."""
+    texts = [f"{value:.{digits}g}" for value in (entropies.min(), entropies.max())]
+    return " to ".join(dict.fromkeys(texts))
 
 
 def _ceiling(label: str) -> Line2D:

@@ -38,7 +38,7 @@ def label(table: pd.DataFrame) -> str:
 
 def with_dead(tables: Mapping[str, pd.DataFrame]) -> Mapping[str, pd.DataFrame]:
     """The tables, of which `training` has the column dead as well: what it cannot say itself the others know."""
-    known = next((tables[name] for name in ("layers", "information") if name in tables), None)
+    known = next((tables[name] for name in ("layers", "information", "scans") if name in tables), None)
     if "training" not in tables or known is None:
         return tables
     training = tables["training"]
@@ -110,6 +110,11 @@ def last_epoch(table: pd.DataFrame) -> int:
 def entropies(table: pd.DataFrame) -> tuple[float, float]:
     """The largest H(X) and H(Y) in bits."""
     return float(table["h_x"].max()), float(table["h_y"].max())
+
+
+def entropies_of_run(table: pd.DataFrame, run: str) -> tuple[float, float]:
+    """H(X) and H(Y) in bits of one run; NaN if the table has none of it."""
+    return entropies(table[table["run"] == run])
 
 
 def number(value: float) -> str:
