@@ -64,13 +64,8 @@ TABLES = {
     },
 }
 SENSITIVITY = f"{RESULTS}/sensitivity/{{estimator}}.parquet"
-# The study's estimators, and those that only the section `sensitivity` asks for.
-ESTIMATORS = {
-    **study.estimators,
-    **{name: variant.settings for name, variant in study.sensitivity.variants.items()},
-}
-# The scans that the study asks for.
-SCANNED = dict(study.scans)
+# The scans that the study asks for, and those that the section `sensitivity` needs.
+SCANNED = {**study.scans, **study.sensitivity.scans}
 EXPLORER = f"{RESULTS}/explorer.html"
 CONFIGURATION = f"{RESULTS}/configuration.yaml"
 FRONT_PAGE = f"{RESULTS}/report/front_page.rst"
@@ -148,7 +143,7 @@ GPU = gpus(study.device)
 wildcard_constraints:
     run=one_of(BLOCKS),
     block=BLOCK,
-    estimator=one_of(ESTIMATORS),
+    estimator=one_of(study.estimators),
     scan=one_of(SCANNED),
     figure=one_of(FIGURE_FILES),
 
@@ -259,7 +254,7 @@ def code_of_method(name, method):
 
 def looks():
     """The looks of the study's methods, within the package: those who draw find them by name."""
-    entries = [*ESTIMATORS.values(), *study.scans.values()]
+    entries = [*study.estimators.values(), *study.scans.values()]
     modules = {method_module(entry.method) for entry in entries}
     return [f"{module}:LOOK" for module in sorted(modules)]
 
@@ -298,25 +293,54 @@ def runs_and_blocks():
     )
 
 
-def fixed_files(wildcards):
-    """The information of the estimator's counterpart with one range of bins for all layers, if it has one."""
-    name = study.sensitivity.fixed.get(wildcards.estimator)
-    return of_all_runs(INFORMATION, estimator=name) if name else []
-
-
-def variant_settings(wildcards):
-    """What an estimator is to the study, as text: the estimator it varies, and in what."""
-    name = wildcards.estimator
-    settings = ESTIMATORS[name].settings
+def source_of(name):
+    """Where the information of an estimator is that the section `sensitivity` asks for: the scan, and its value there."""
     variant = study.sensitivity.variants.get(name)
-    described = {"base": name, "varied": "", "value": "", "settings": settings}
-    if variant:
-        described |= {
-            "base": variant.base,
-            "varied": variant.key,
-            "value": json.dumps(variant.value),
+    return (variant.scan, json.dumps(variant.value)) if variant else ("", "")
+
+
+def tested(estimator):
+    """An estimator and its variants: what each is, and where its information and that of its counterpart is."""
+    variants = {
+        name: variant
+        for name, variant in study.sensitivity.variants.items()
+        if variant.base == estimator
+    }
+    found = {}
+    for name in [estimator, *variants]:
+        varied = variants.get(name)
+        fixed = study.sensitivity.fixed.get(name)
+        found[name] = {
+            "base": estimator,
+            "varied": varied.key if varied else "",
+            "value": json.dumps(varied.value) if varied else "",
+            "settings": (
+                varied.settings if varied else study.estimators[name]
+            ).settings,
+            "source": source_of(name),
+            "fixed": {"name": fixed, "source": source_of(fixed)} if fixed else None,
         }
-    return json.dumps(described, sort_keys=True)
+    return found
+
+
+def tested_files(wildcards):
+    """The tables of information and of scans that the claims are tested on."""
+    entries = tested(wildcards.estimator).items()
+    sources = [(name, entry["source"]) for name, entry in entries]
+    sources += [
+        (entry["fixed"]["name"], entry["fixed"]["source"])
+        for _, entry in entries
+        if entry["fixed"]
+    ]
+    return [
+        path
+        for name, (scan, _) in dict.fromkeys(sources)
+        for path in (
+            of_all_runs(SCANS, scan=scan)
+            if scan
+            else of_all_runs(INFORMATION, estimator=name)
+        )
+    ]
 
 
 def table(name, ending=None):

@@ -6,9 +6,13 @@ NEEDED = [
     *of_all_runs(LAYERS),
     *of_all_runs(METRICS),
     *of_all_runs(DISTRIBUTIONS),
-    *of_all_runs(INFORMATION, estimator=ESTIMATORS),
+    *of_all_runs(INFORMATION, estimator=study.estimators),
     *of_all_runs(SCANS, scan=SCANNED),
-    *(expand(SENSITIVITY, estimator=ESTIMATORS) if study.sensitivity.enabled else []),
+    *(
+        expand(SENSITIVITY, estimator=study.estimators)
+        if study.sensitivity.enabled
+        else []
+    ),
     *expand(
         f"{RESULTS}/figures/{{file}}.{{ending}}",
         file=FIGURE_FILES,

@@ -13,12 +13,12 @@ rule information:
         "../../envs/torch.yaml"
     threads: 1
     resources:
-        **resources_of_method(lambda wildcards: ESTIMATORS[wildcards.estimator]),
+        **resources_of_method(lambda wildcards: study.estimators[wildcards.estimator]),
     params:
         code=lambda wildcards: code_of_method(
-            "information", ESTIMATORS[wildcards.estimator].method
+            "information", study.estimators[wildcards.estimator].method
         ),
-        estimator=lambda wildcards: ESTIMATORS[wildcards.estimator].to_json(),
+        estimator=lambda wildcards: study.estimators[wildcards.estimator].to_json(),
         parts=study.parts,
     shell:
         command(

@@ -1,9 +1,8 @@
-# The claims under other settings of the analysis. The variants of the estimators are estimators as the others are, with
-# jobs of the rule `information`; no table of the study itself has them.
+# The claims under other settings of the analysis. The variants of the estimators are computed as scans; no table of the
+# study itself has them.
 rule sensitivity:
     input:
-        lambda wildcards: of_all_runs(INFORMATION, estimator=wildcards.estimator),
-        fixed_files,
+        tested_files,
         training=table("training"),
         layers=table("layers"),
     output:
@@ -17,21 +16,15 @@ rule sensitivity:
     threads: 1
     resources:
         **memory_and_time(
-            lambda wildcards, threads: need.of_sensitivity(
-                study, ESTIMATORS[wildcards.estimator]
-            )
+            lambda wildcards, threads: need.of_sensitivity(study, wildcards.estimator)
         ),
     params:
         code=code_of_claims("sensitivity"),
         files=lambda _: INFORMATION,
+        scans=lambda _: SCANS.replace("{scan}", "{estimator}"),
         runs=runs_and_blocks(),
         seeds=study.seeds,
-        fixed=lambda wildcards: [
-            f"--fixed={study.sensitivity.fixed[name]}"
-            for name in [wildcards.estimator]
-            if name in study.sensitivity.fixed
-        ],
-        variant=variant_settings,
+        variants=lambda wildcards: json.dumps(tested(wildcards.estimator)),
         rules=json.dumps(study.claims, sort_keys=True),
         chosen=json.dumps(
             {
@@ -43,16 +36,16 @@ rule sensitivity:
         resampling=resampling_settings(),
     shell:
         command(
-            "python -m infoplane sensitivity --files {params.files:q} {params.runs} "
-            "--estimator {wildcards.estimator} {params.fixed} --number-of-seeds {params.seeds} "
-            "--training {input.training} --layers {input.layers} --variant {params.variant:q} --rules {params.rules:q} "
-            "--chosen {params.chosen:q} --resampling {params.resampling:q} --output {output} > {log} 2>&1"
+            "python -m infoplane sensitivity --files {params.files:q} --scans {params.scans:q} {params.runs} "
+            "--number-of-seeds {params.seeds} --training {input.training} --layers {input.layers} "
+            "--variants {params.variants:q} --rules {params.rules:q} --chosen {params.chosen:q} "
+            "--resampling {params.resampling:q} --output {output} > {log} 2>&1"
         )
 
 
 rule sensitivity_tables:
     input:
-        lambda _: expand(SENSITIVITY, estimator=ESTIMATORS),
+        lambda _: expand(SENSITIVITY, estimator=study.estimators),
     output:
         table=in_report("sensitivity"),
         provenance=table("sensitivity", ".provenance.json"),

@@ -40,6 +40,11 @@ class Variant:
     value: Any
     settings: EstimatorSettings
 
+    @property
+    def scan(self) -> str:
+        """The name of the scan that it is computed in; no estimator of a study has a name with a plus sign."""
+        return f"{self.base}+{self.key}"
+
 
 @dataclass(frozen=True, slots=True)
 class Sensitivity:
@@ -55,3 +60,19 @@ class Sensitivity:
     measures: tuple[str, ...]
     stopping: tuple[float, ...]
     fixed: Mapping[str, str]
+
+    @property
+    def scans(self) -> dict[str, Scan]:
+        """The variants as scans by name: of an estimator all that vary the same key, which one pass computes."""
+        found: dict[str, list[Variant]] = {}
+        for variant in self.variants.values():
+            found.setdefault(variant.scan, []).append(variant)
+        return {
+            name: Scan(
+                variants[0].settings.method,
+                variants[0].key,
+                tuple(variant.value for variant in variants),
+                tuple(variant.settings for variant in variants),
+            )
+            for name, variants in found.items()
+        }

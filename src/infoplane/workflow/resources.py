@@ -261,16 +261,17 @@ def of_claims(study: Study) -> Need:
     return Need(265 + 1.2e-4 * read + _in_memory(["compression"], of), 15 + 3e-6 * of["information"])
 
 
-def of_sensitivity(study: Study, estimator: EstimatorSettings) -> Need:
-    """Of the claims under every setting of one estimator, which read its information and its counterpart's by run."""
+def of_sensitivity(study: Study, estimator: str) -> Need:
+    """Of the claims under every setting of an estimator and its variants, which read information by run."""
+    variants = 1 + sum(variant.base == estimator for variant in study.sensitivity.variants.values())
     of = rows(study)
     of_runs = [size.recorded * size.layers * seeds for size, seeds in _runs(study)]
-    per_row = bounds(estimator)
+    per_row = bounds(study.estimators[estimator])
     read = (per_row + 1) * sum(of_runs)
     # What is kept of all runs are trajectories, of which a number takes 8 bytes, and compression.
     kept = 8e-6 * read * len(study.sensitivity.stopping)
     megabytes = 215 + 1.5e-3 * per_row * max(of_runs) + kept + _in_memory(["training", "layers"], of)
-    return Need(megabytes, 15 + 1e-5 * read)
+    return Need(megabytes, 15 + 1e-5 * read * variants)
 
 
 def summarising(study: Study) -> Need:
