@@ -68,6 +68,9 @@ COMMANDS: dict[str, Skipped | Instead | None] = {
         "an export alone does nothing, and the clone's folder is removed afterwards",
     ),
     "export USER=me": Instead("export USER=me && snakemake -n", "an export alone does nothing"),
+    """python -m infoplane information --recording my_net.h5 --name kde --estimator '{"method": "kde"}' """
+    "--output my_net.parquet": Skipped("a test of recordings runs it, with the file that the page makes"),
+    "python tools/document_tables.py": AS_PRINTED,
     "umask 002": Skipped("alone it does nothing that could fail"),
     "chgrp -R mygroup . && chmod -R g+w . && find . -type d -exec chmod g+s {} +": PLACEHOLDER,
     # The extra stays in the environment, so it comes last.

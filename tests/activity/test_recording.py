@@ -64,7 +64,7 @@ def test_the_page_is_true(tmp_path):
     """Its example is run, and so is its command, in a folder with nothing else in it."""
     text = PAGE.read_text()
     (program,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    (command,) = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
+    (command,) = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
     words = shlex.split(command)
     subprocess.run([sys.executable, *words[1:]], cwd=tmp_path, check=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,10 +44,13 @@ def information(
 
     A part is "all", "training" or "test": X is then uniform over the inputs of that part, and `h_x` and `h_y` are its
     entropies. The extremes that bins and noise may follow are those of all samples, so that the parts are binned alike.
+    Settings of the estimator that are left out have their defaults.
     Raises InfoplaneError if the recording says that it is of another run, or if it does not say which part a sample is
     of where that is needed.
     """
-    _write(recording, name, [({}, estimator)], output, parts, run, device)
+    defaults = {key: schema["default"] for key, schema in METHODS[estimator.method].settings.items()}
+    complete = replace(estimator, settings={**defaults, **estimator.settings})
+    _write(recording, name, [({}, complete)], output, parts, run, device)
 
 
 def scan(
