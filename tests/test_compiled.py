@@ -81,4 +81,4 @@ def test_the_process_that_compiles_gives_the_bits_of_the_next(tmp_path):
 
 def test_everything_that_is_kept_is_compiled_that_way():
     users = [path for path in PACKAGE.rglob("*.py") if re.search(r"\bcache ?= ?True", path.read_text())]
-    assert users == [PACKAGE / "compiled.py"]
+    assert users == [PACKAGE / "runtime/compiled.py"]

@@ -83,7 +83,7 @@ def test_a_study_may_have_no_claims_or_some_of_them(default):
     assert not study.sensitivity.variants
     assert "sensitivity" not in study.figures
     assert set(study.figures) | {"sensitivity"} == set(load(default).figures)
-    text = yaml.safe_load(configuration.resolved(changed(default, "claims", "none"), SCHEMA))
+    text = yaml.safe_load(configuration.resolved(changed(default, "claims", "none")))
     assert text["claims"] == "none"
     assert load(text).claims is None
     assert load(default).claims["hypotheses"] == list(CLAIMS)
@@ -422,7 +422,7 @@ PARTS = 'a list of 1 or more distinct entries, each "all", "training" or "test"'
         ("estimators/fixed/range", [1, -1], "estimators.fixed*[1, -1]*"),
         ("statistics/primary_measure", "dorp", 'statistics.primary_measure is "dorp"; it must be "drop", *'),
         ("statistics/confidence", 95, "statistics.confidence is 95; it must be a number greater than 0 and less *"),
-        ("claims", "nothing", 'claims is "nothing"; it must be "none", or a section with keys'),
+        ("claims", "nothing", 'claims is "nothing"; it must be a section with keys, or "none"'),
         ("claims/hypotheses", ["C1", "C9"], 'claims.hypotheses has "C9"; allowed are C1, *'),
         ("claims/hypotheses", "some", 'claims.hypotheses is "some"; it must be "all", or a list of 1 or more *'),
         ("claims/different", ["relu"], 'claims.different is ["relu"]; it must be a list of 2 distinct entries, *'),

@@ -56,7 +56,7 @@ def test_a_figure_gets_its_tables_by_name(folder, drawn, estimator, given, setti
     paths, output = [folder / "information.parquet", folder / "compression.csv"], [folder / "x.svg", folder / "x.png"]
     figures.figure("a_figure", paths, output, estimator=estimator, **given)
     (((name, tables, files), found),) = drawn
-    assert (name, files, found) == ("a_figure", output, {"estimator": estimator, **settings})
+    assert (name, files, found) == ("a_figure", output, {"estimator": estimator, "part": "all", **settings})
     assert list(tables) == ["information", "compression"]
     # The trajectories are large: of them only those of the estimator are read.
     assert tables["information"]["i_tx"].tolist() == (list(range(8)) if estimator is None else [2, 3, 6, 7])
@@ -74,8 +74,9 @@ def test_an_animation_gets_the_trajectories_of_its_estimator(folder, drawn, run)
 
 
 def test_the_page_of_the_explorer_is_made_run_by_run(folder, monkeypatch):
-    def page(study, runs, training, made_with):
+    def page(study, runs, training, made_with, part):
         named = [(rows["run"].unique().tolist(), rows["i_tx"].tolist()) for rows in runs]
+        assert part == "all"
         return f"{study} {named} {len(training)} {made_with['torch']} {made_with['of']} \N{MINUS SIGN}"
 
     monkeypatch.setattr(explorer, "page", page)

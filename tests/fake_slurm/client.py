@@ -64,7 +64,10 @@ def sbatch(arguments: list[str]) -> None:
     else:
         for source, target in plan["files"][job]:
             Path(target).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
+            if Path(source).is_dir():  # a table in parts
+                shutil.copytree(source, target, dirs_exist_ok=True)
+            else:
+                shutil.copyfile(source, target)
         state.write_text("COMPLETED")
     print(number)
 

@@ -302,25 +302,36 @@ def test_the_stage_writes_what_the_functions_find(simulated, study, rules, table
     for name in ("training", "layers"):
         storage.write_table(study[name], tmp_path / f"{name}.parquet", simulated.provenance_of(study))
     runs = study["training"]["run"].unique().tolist()
+    of_runs = simulated.settings_of(study)
     for (run, estimator), rows in study["information"].groupby(["run", "estimator"]):
         for block, part in ((f"seeds_{4 * (half)}-{4 * half + 3}", rows[rows["seed"] // 4 == half]) for half in (0, 1)):
-            path = tmp_path / f"{run}/{block}/{estimator}.parquet"
-            storage.write_table(part, path, {"run": run, "estimator": estimator})
+            made_with = {"run": run, "estimator": estimator, "settings": of_runs[run].to_json()}
+            if estimator == "ebab_bins_10":  # computed in a scan, beside another value
+                path = tmp_path / f"scans/{run}/{block}/ebab+bins.parquet"
+                other = part.assign(value="20", i_tx=0.0)
+                scan = pd.concat([other, part.assign(value="10")]).assign(varied="bins", estimator="ebab+bins")
+                storage.write_table(scan, path, made_with)
+            else:
+                storage.write_table(part, tmp_path / f"{run}/{block}/{estimator}.parquet", made_with)
     given = {**dataclasses.asdict(rules), "fixed": "fixed"}
     chosen = {"bounds": ["upper", "lower"], "measures": ["drop", "balance", "final"], "stopping": SHARES}
     resampling = {"confidence": 0.95, "resamples": 200, "resampling_seed": 0}
     files = []
-    for estimator, base in (("fixed", "fixed"), ("ebab", "ebab"), ("ebab_bins_10", "ebab"), ("kde", "kde")):
-        varied, value = ("bins", "10") if estimator != base else ("", "")
-        own = {"noise_variance": 0.001} if base == "kde" else {"bins": int(value or 30)}
-        variant = {"base": base, "varied": varied, "value": value, "settings": own}
-        files.append(tmp_path / f"{estimator}.parquet")
+    for base in ("fixed", "ebab", "kde"):
+        variants = {}
+        for estimator in (base, *(["ebab_bins_10"] if base == "ebab" else [])):
+            varied, value = ("bins", "10") if estimator != base else ("", "")
+            own = {"noise_variance": 0.001} if base == "kde" else {"bins": int(value or 30)}
+            variants[estimator] = {"base": base, "varied": varied, "value": value, "settings": own}
+            variants[estimator]["source"] = ["ebab+bins", value] if value else ["", ""]
+            variants[estimator]["fixed"] = {"name": "fixed", "source": ["", ""]} if base == "ebab" else None
+        files.append(tmp_path / f"{base}.parquet")
         arguments = ["--files", f"{tmp_path}/{{run}}/{{block}}/{{estimator}}.parquet", "--runs", *runs]
-        arguments += ["--blocks", "seeds_0-3", "seeds_4-7", "--number-of-seeds", "8", "--estimator", estimator]
-        arguments += ["--fixed=fixed"] if base == "ebab" else []
+        arguments += ["--blocks", "seeds_0-3", "seeds_4-7", "--number-of-seeds", "8"]
+        arguments += ["--scans", f"{tmp_path}/scans/{{run}}/{{block}}/{{estimator}}.parquet"]
         for name in ("training", "layers"):
             arguments += [f"--{name}", str(tmp_path / f"{name}.parquet")]
-        for name, content in (("variant", variant), ("rules", given), ("chosen", chosen), ("resampling", resampling)):
+        for name, content in (("variants", variants), ("rules", given), ("chosen", chosen), ("resampling", resampling)):
             arguments += [f"--{name}", json.dumps(content)]
         assert main(["sensitivity", *arguments, "--output", str(files[-1])]) == 0
     paths = {name: tmp_path / f"{name}.csv" for name in tables}
@@ -329,6 +340,8 @@ def test_the_stage_writes_what_the_functions_find(simulated, study, rules, table
     assert main(["sensitivity-tables", "--files", *map(str, files), *map(str, outputs)]) == 0
     for name, expected in tables.items():
         found = storage.read_table(paths[name])
+        if name == "sensitivity":  # the estimators of the study, then their variants
+            expected = expected.iloc[np.argsort(expected["varied"] != "", kind="stable")]
         assert list(found.columns) == [*expected.columns]
         for column in ("verdict", "n_supported", "n_differing", "turns_on", "primary"):
             if column in expected:

@@ -63,8 +63,8 @@ class ClaimsKeys(Section):
     estimator: str | None = Field(
         None,
         description=(
-            "Name of the estimator that the claims are tested with; null is the first with the method ebab, or else "
-            "the first."
+            "Name of the estimator that the claims are tested with; null is the first whose method is preferred, or "
+            "else the first."
         ),
     )
     bound: Bound = Field("upper", description="Which bound of it, where it has two.")

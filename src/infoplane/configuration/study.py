@@ -26,6 +26,9 @@ from infoplane.estimators import METHODS
 from infoplane.settings import EstimatorSettings, RecordedSettings, RunSettings, Scan, Sensitivity
 from infoplane.statistics import OF_SCANS
 
+# The method of a study that names none.
+_PREFERRED = next(name for name, method in METHODS.items() if method.preferred)
+
 
 class StudyKeys(Section):
     """Everything that a study needs.
@@ -63,7 +66,7 @@ class StudyKeys(Section):
         json_schema_extra=DISTINCT,
     )
     estimators: dict[Name, EstimatorKeys] = Field(
-        {"ebab": {"method": "ebab"}},
+        {_PREFERRED: {"method": _PREFERRED}},
         validate_default=True,
         min_length=1,
         description=(

@@ -247,9 +247,8 @@ def by_run(study: Study) -> Need:
     """Of the statistics that read the table of information run by run."""
     of = rows(study)
     of_runs = [seeds * size.recorded * size.layers for size, seeds in _runs(study)]
-    # The file is read in batches of 100,000 rows, of which those of the run are kept.
-    at_once = min(of["information"], 100_000) + of["information"] * max(of_runs) / sum(of_runs)
-    return Need(215 + 1e-3 * at_once + _in_memory(["training"], of), 15 + 1e-5 * of["information"])
+    at_once = of["information"] * max(of_runs) / sum(of_runs)
+    return Need(205 + 1e-3 * at_once + _in_memory(["training"], of), 15 + 1e-5 * of["information"])
 
 
 def of_claims(study: Study) -> Need:

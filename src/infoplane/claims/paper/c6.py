@@ -52,7 +52,7 @@ def parts(evidence: Evidence) -> list[Part]:
     if not METHODS[series.method].adapts:
         return [missing(part, f"{rules.estimator} is not adaptive") for part in parts]
     if fixed is None:
-        reason = "the study has no fixed_binning with one range for all layers and as many bins"
+        reason = "the study has no binning with one range for all layers and as many bins"
         return [missing(part, reason) for part in parts]
     runs = [run for run in series.family if not series.saturating(run)]
     compared = {run: _against_fixed(series.of_run[run], fixed.of_run[run], rules.measure) for run in runs}
