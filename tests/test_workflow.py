@@ -443,7 +443,8 @@ def test_a_smaller_study_leaves_files_that_are_named_and_removed_only_when_asked
         assert table.groupby("run")["seed"].unique().map(sorted).to_dict() == {"tanh": [0, 1, 2], "relu": [0, 1, 2]}
     left = [path for path in (checkout.folder / "results/smoke").rglob("*") if "relu_l2" in path.parts]
     left = [path for path in left if path.suffix in (".h5", ".parquet")]
-    assert len(left) == 2 * (2 + 1 + 4) + 1  # per block weights, dump, layers and estimators, and the distributions
+    # Per block weights, the recording and its two tables, and the estimators; and the distributions.
+    assert len(left) == 2 * (1 + 3 + 4) + 1
     text = done.stdout + done.stderr
     assert "Files in results/smoke that are no longer used: 15. `snakemake --cores 1 check` lists them" in text
     listed = checkout.snakemake("check", *study).stdout
