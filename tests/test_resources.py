@@ -120,7 +120,7 @@ def _need(job: str) -> resources.Need:
         case "claims":
             needs = [resources.of_claims(DEFAULT)]
         case "sensitivity":
-            needs = [resources.of_sensitivity(DEFAULT, DEFAULT.estimators[name])]
+            needs = [resources.of_sensitivity(DEFAULT, name)]
         case "explorer":
             needs = [resources.drawing(DEFAULT, ["information", "training"])]
         case "figure":

@@ -446,7 +446,7 @@ def test_a_smaller_study_leaves_files_that_are_named_and_removed_only_when_asked
     # Per block weights, the recording and its two tables, and the estimators; and the distributions.
     assert len(left) == 2 * (1 + 3 + 4) + 1
     text = done.stdout + done.stderr
-    assert "Files in results/smoke that are no longer used: 15. `snakemake --cores 1 check` lists them" in text
+    assert "Files in results/smoke that are no longer used: 17. `snakemake --cores 1 check` lists them" in text
     listed = checkout.snakemake("check", *study).stdout
     assert "results/smoke/weights/relu_l2/seeds_0-1.h5: the study no longer uses this file" in listed
     removed = checkout.snakemake("clean", *study)
