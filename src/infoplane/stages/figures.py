@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from infoplane.figures import render
 from infoplane.files import storage
 from infoplane.stages.common import rows_of_part
+from infoplane.statistics import OF_PARTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +52,7 @@ def _read(paths: Sequence[Path], estimator: str | None, part: str) -> dict[str, 
             storage.read_rows(path, "estimator", estimator)
             if estimator is not None and path.stem in ("information", "scans")
             else storage.read_table(path),
-            part,
+            part if path.stem in OF_PARTS else None,
         )
         for path in paths
     }

@@ -42,7 +42,8 @@ def table(
     wanted = None if declared.every_part else part
     by_run = ["information"] if declared.run_by_run else []
     others = [read for read in declared.tables if read not in by_run]
-    whole = {read: rows_of_part(storage.read_table(given[read]), wanted) for read in others}
+    parts_of = {read: wanted if read in statistics.OF_PARTS else None for read in others}
+    whole = {read: rows_of_part(storage.read_table(given[read]), part) for read, part in parts_of.items()}
     function = declared.function()
     if by_run:
         of_runs = trajectories(given["information"], wanted)

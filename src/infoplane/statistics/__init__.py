@@ -47,6 +47,8 @@ __all__ = ["JOINED", "SETTINGS", "SHARED", "TABLES", "Declaration", "declaration
 _FOLDER = Path(__file__).parent / "tables"
 # The tables that join what the stages before the statistics wrote.
 JOINED = ("training", "layers", "information", "distributions", "scans")
+# Those whose rows are of a part of the samples each, by their column `part`.
+OF_PARTS = ("information", "scans", "compression")
 # Those that only a study with scans has.
 OF_SCANS = ("scans",)
 # The settings of the statistics by name, and how a table's function calls them.
