@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import yaml
@@ -105,6 +106,7 @@ CONFIG = {
         "tanh": {},
         "relu": {"activation": "relu"},
         "l2": {"activation": "relu", "l2": 0.01},
+        "mine": {"recorded": "mine.h5"},
         "mixed": {"activation": ["swish", "prelu"], "optimiser": "sgd", "momentum": 0.5, "dropout": 0.1},
     },
     "estimators": {
@@ -112,7 +114,9 @@ CONFIG = {
         "ebab": {"method": "ebab", "shuffles": 2},
         "kde": {"method": "kde"},
         "adaptive_kde": {"method": "adaptive_kde"},
+        "counted": {"method": "ebab", "bins": [5, 10]},
     },
+    "parts": ["all", "test"],
     "statistics": {"resamples": 100},
     "sensitivity": {"enabled": True, "vary": {"ebab": {"bins": [10]}}},
     "figures": "all",
@@ -144,6 +148,10 @@ def test_what_ran_is_among_what_was_digested(checkout, tmp_path):
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(60, 4)).round(1)
     np.savez(checkout.folder / "own.npz", inputs=inputs, labels=(inputs.sum(axis=1) > 0).astype(int))
+    with h5py.File(checkout.folder / "mine.h5", "w") as file:
+        file.attrs["recording"] = 1
+        file["seeds"], file["epochs"], file["labels"] = [0, 1], [0, 4, 12], np.arange(60) % 2
+        file["part"], file["layer1/activity"] = np.arange(60) % 3 // 2, rng.normal(size=(2, 3, 60, 2))
     (checkout.folder / "traced.yaml").write_text(yaml.safe_dump(CONFIG, sort_keys=False))
     source, traces = checkout.folder / "src", tmp_path / "traces"
     traces.mkdir()
@@ -156,7 +164,8 @@ def test_what_ran_is_among_what_was_digested(checkout, tmp_path):
         "TRACE_PACKAGE": str(source / "infoplane"),
     }
     # Of the figures of which each estimator has its own, one estimator's.
-    figures = [f"{name}-ebab" if figure.per_estimator else name for name, figure in FIGURES.items()]
+    figures = [f"{name}-ebab" if figure.per_estimator else name for name, figure in FIGURES.items() if name != "scan"]
+    figures.append("scan-counted")
     results = "results/traced"
     targets = [f"{results}/figures/{name}.svg" for name in figures]
     targets += [f"{results}/tables/{name}.csv" for name in TABLES]
@@ -174,7 +183,7 @@ def test_what_ran_is_among_what_was_digested(checkout, tmp_path):
     for path in traces.iterdir():
         (command, *options), ran = json.loads(path.read_text())
         commands.add(command)
-        output = options[options.index("--output") + 1]
+        output = options[options.index("--layers" if command == "recorded" else "--output") + 1]
         [(of, entries)] = [roots[found] for found in recorded[output] if found in roots]
         digested = set(reached(of, source=source, entries=entries))
         for file, line in ran:
