@@ -156,6 +156,24 @@ def test_means_over_seeds(measured, judged, confidence, measure):
     assert parts.loc["overfitting falls", "layers"] == ""
 
 
+def test_a_penalty_is_judged_by_the_layers_that_are_below_the_ceiling_with_and_without_it(
+    measured, study, layers, rules, of_runs
+):
+    """Layer 3 is at the ceiling with one of the penalties: that pair leaves it out in both runs."""
+    changed = measured.copy()
+    changed["at_ceiling"] |= (changed["run"] == "relu-l2-0.05") & (changed["layer"] == 3)
+    parts = parts_of(changed, study, layers, rules, of_runs)
+    pairs, kept = [], []
+    for run in ("relu-l2-0.015", "relu-l2-0.05"):
+        own, used = by_run(usable(changed), rules.measure, common=True, runs=[run, "relu"])
+        pairs.append(own[run] - own["relu"])
+        kept.append(used)
+    assert kept == [[2, 3, 4, 5], [2, 4, 5]]
+    row = parts.loc["compression increases"]
+    assert_part(row, pd.concat(pairs, axis=1).mean(axis=1), 0.0)
+    assert row["layers"] == "2 3 4 5; 2 4 5"
+
+
 def test_activation_functions_differ(measured, judged):
     oneway = pytest.importorskip("statsmodels.stats.oneway")
     scores, _ = by_run(usable(measured), common=True)

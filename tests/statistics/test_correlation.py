@@ -421,3 +421,12 @@ def test_coverage_of_bootstrap_intervals_and_level_of_permutation_tests():
     assert 0.92 <= np.mean(covered_ranks) <= 0.98
     assert 0.03 <= np.mean(rejected) <= 0.075
     assert 0.03 <= np.mean(rejected_partial) <= 0.075
+
+
+def test_runs_without_varying_generalisation_cannot_be_pooled():
+    """The counts are there, the numbers are not."""
+    rng = np.random.default_rng(3)
+    found = pooled_over_runs([rng.normal(size=5), rng.normal(size=4)], [np.full(5, 0.5), np.full(4, 0.75)])
+    assert found.status == "not estimable: no run has generalisation that varies over seeds"
+    assert (found.n, found.n_runs, found.degrees_of_freedom) == (9, 2, 6)
+    assert np.isnan([found.pearson_r, found.pearson_p, found.spearman_rho]).all()
