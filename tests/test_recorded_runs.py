@@ -15,6 +15,8 @@ import yaml
 
 from infoplane import estimators
 from infoplane.files import storage
+from infoplane.statistics import described_columns
+from infoplane.statistics.joined import DESCRIPTIONS
 
 from .conftest import Checkout
 
@@ -118,6 +120,9 @@ def test_a_scan_has_the_values_that_the_estimator_has_by_itself(results):
         ["noise_variance", "0.001"],
         ["noise_variance", "0.01"],
     ]
+    assert set(scans.columns) - set(estimators.OPTIONAL_COLUMNS) == set(
+        described_columns("scans", DESCRIPTIONS["scans"].columns)
+    )
     information = storage.read_table(results / "tables/information.parquet")
     keys = ["run", "part", "seed", "epoch", "layer", "bound"]
     same = scans[scans["value"] == "0.001"].merge(information[information["estimator"] == "sparse"], on=keys)

@@ -18,8 +18,11 @@ import pytest
 import yaml
 
 from infoplane import configuration, datasets
+from infoplane.estimators import OPTIONAL_COLUMNS
 from infoplane.figures import FIGURES
 from infoplane.files import storage
+from infoplane.statistics import JOINED, described_columns
+from infoplane.statistics.joined import DESCRIPTIONS
 from infoplane.workflow import blocks
 
 ROOT = Path(__file__).parents[1]
@@ -147,6 +150,13 @@ def test_every_file_says_what_it_was_made_with(results):
 
 def test_no_temporary_files_are_left(results):
     assert not [path for path in results.rglob("*") if path.suffix in (".tmp", ".checkpoint") or ".tmp" in path.name]
+
+
+@pytest.mark.parametrize("name", [name for name in JOINED if name != "scans"])
+def test_joined_tables_have_the_columns_that_are_documented(results, name):
+    columns = set(storage.read_table(results / f"tables/{name}.parquet").columns)
+    documented = set(described_columns(name, DESCRIPTIONS[name].columns))
+    assert columns - (set(OPTIONAL_COLUMNS) if name == "information" else set()) == documented
 
 
 AGGREGATES = {

@@ -1,8 +1,9 @@
-"""Write docs/tables.md from what the tables of statistics declare: `python tools/document_tables.py`."""
+"""Write docs/tables.md from what the tables declare: `python tools/document_tables.py`."""
 
 from pathlib import Path
 
-from infoplane.statistics import SHARED, TABLES
+from infoplane.statistics import JOINED, SHARED, TABLES, described_columns
+from infoplane.statistics.joined import DESCRIPTIONS
 
 TARGET = Path(__file__).parents[1] / "docs/tables.md"
 
@@ -10,15 +11,24 @@ TARGET = Path(__file__).parents[1] / "docs/tables.md"
 def text() -> str:
     """The page: first the columns that several tables have, then each table with its own."""
     lines = [
-        "# Tables of statistics",
+        "# Tables",
         "",
-        "Each table is the file of its name in `results/<study>/tables/`, with the ending `.csv`.",
-        "`python tools/document_tables.py` writes this page from the modules in `src/infoplane/statistics/tables/`.",
+        "Each table is in `results/<study>/tables/` under its name: those that join what earlier stages wrote end in",
+        "`.parquet`, the tables of statistics in `.csv`.",
+        "`python tools/document_tables.py` writes this page from what is declared in `src/infoplane/statistics/`.",
         "",
         "## Columns of several tables",
         "",
         *_columns(SHARED),
     ]
+    for name in JOINED:
+        joined = DESCRIPTIONS[name]
+        columns = described_columns(f"the table {name}", joined.columns)
+        own = {column: about for column, about in columns.items() if SHARED.get(column) != about}
+        shared = ", ".join(f"`{column}`" for column in columns if column not in own)
+        others = f" There may be {joined.others}." if joined.others else ""
+        lines += ["", f"## {name}", "", f"{joined.title}.{others}", "", f"Columns of several tables: {shared}.", ""]
+        lines += _columns(own)
     for table in TABLES.values():
         own = {name: about for name, about in table.columns.items() if SHARED.get(name) != about}
         shared = [f"`{name}`" for name in table.columns if name not in own]

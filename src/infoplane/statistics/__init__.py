@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["JOINED", "SETTINGS", "SHARED", "TABLES", "Declaration", "declaration", "declared"]
 
 _FOLDER = Path(__file__).parent / "tables"
-# The tables that join what the stages before the statistics wrote.
+# The tables that join what the stages before the statistics wrote; `joined` describes them.
 JOINED = ("training", "layers", "information", "distributions", "scans")
 # Those whose rows are of a part of the samples each, by their column `part`.
 OF_PARTS = ("information", "scans", "compression")
@@ -73,6 +73,7 @@ _OF_RUN: Mapping[str, tuple[str, str]] = {
 SHARED: Mapping[str, tuple[str, str]] = {
     **_OF_RUN,
     "seed": ("number of the seed", ""),
+    "epoch": ("the recorded epoch; 0 is the initial state", "epoch"),
     "layer": ("number of the layer, from 1; the last is the softmax output", ""),
     "estimator": ("name of the estimator", ""),
     "bound": ("upper or lower; none where the estimator has no two", ""),
