@@ -55,11 +55,10 @@ def draw(tables: Mapping[str, pd.DataFrame], *, confidence: float = 0.95) -> Fig
                 log_axis(axis, both)
             else:
                 axis.set_ylim(max(0.0, selection.span(both["mean"])[0]), 1.02)
-            for part, look in parts.items():
-                curve = curves[part]
-                curve = curve[curve["run"] == run]
-                if curve.empty:
-                    say(axis, selection.NONE_LEFT)
-                    break
-                draw_curve(axis, curve, look)
+            of_run = {part: curve[(curve["run"] == run) & curve["mean"].notna()] for part, curve in curves.items()}
+            if all(curve.empty for curve in of_run.values()):
+                say(axis, f"not recorded: {kind}" if (kept["run"] == run).any() else selection.NONE_LEFT)
+            for part, curve in of_run.items():
+                if not curve.empty:
+                    draw_curve(axis, curve, parts[part])
     return result.figure
