@@ -150,9 +150,7 @@ def test_a_claim_as_a_whole_has_a_verdict_and_no_number(simulated, study, rules)
     assert with_fixed["estimate"].notna().all()
     without = settings_table(simulated, study, rules)
     reasons = without.loc[without["claim"] == "C6", "reason"]
-    assert set(reasons) == {
-        "not estimable: the study has no fixed_binning with one range for all layers and as many bins"
-    }
+    assert set(reasons) == {"not estimable: the study has no binning with one range for all layers and as many bins"}
 
 
 # --- Counting --------------------------------------------------------------------------------------------------------

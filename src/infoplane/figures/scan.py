@@ -47,6 +47,7 @@ def draw(tables: Mapping[str, pd.DataFrame], *, estimator: str, confidence: floa
     titles = selection.panel_titles(training)
     usual = style.layer_looks(int(table["n_layers"].max()))
     looks = {layer: replace(look, dashes="-") for layer, look in usual.items()}
+    bound = style.bound_label(selection.bounds(table)[0])
     key = str(table["varied"].iloc[0]).replace("_", " ")
     ceilings = dict(zip(("i_tx", "i_ty"), selection.entropies(table), strict=True))
     sections = [
@@ -60,8 +61,7 @@ def draw(tables: Mapping[str, pd.DataFrame], *, estimator: str, confidence: floa
     result = page(
         f"{TITLE}: {selection.label(table)}, {key}",
         sections,
-        footer=f"{selection.label(table)}, {key} {', '.join(map(_text, values))}; "
-        f"{style.bound_label(selection.bounds(table)[0]) or 'one value'}. Lines: mean; bands: {percent(confidence)} "
+        footer=f"{selection.assumption_note(table)} {bound and f'Shown: {bound}. '}Lines: mean; bands: {percent(confidence)} "
         f"interval of the mean at the last epoch; {selection.seeds_note(training)}",
         height=1.1,
         gap=GAP,
