@@ -61,8 +61,8 @@ def draw(tables: Mapping[str, pd.DataFrame], *, estimator: str, confidence: floa
     result = page(
         f"{TITLE}: {selection.label(table)}, {key}",
         sections,
-        footer=f"{selection.assumption_note(table)} {bound and f'Shown: {bound}. '}Lines: mean; bands: {percent(confidence)} "
-        f"interval of the mean at the last epoch; {selection.seeds_note(training)}",
+        footer=f"{selection.assumption_note(table)} {bound and f'Shown: {bound}. '}Lines: mean; bands: "
+        f"{percent(confidence)} interval of the mean at the last epoch; {selection.seeds_note(training)}",
         height=1.1,
         gap=GAP,
         right=RIGHT,
