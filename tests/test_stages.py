@@ -18,7 +18,7 @@ from infoplane.errors import InfoplaneError
 from infoplane.estimators import METHODS
 from infoplane.files import storage
 from infoplane.settings import Block, EstimatorSettings, Initialisation, RecordedEpochs, RunSettings, Split
-from infoplane.stages.activations import activations
+from infoplane.stages.activations import activations, recorded_layers
 from infoplane.stages.information import information, layer_of
 from infoplane.stages.tables import collect
 from infoplane.stages.train import train
@@ -284,3 +284,12 @@ def test_a_dump_is_stored_epoch_by_epoch_with_checksums(study):
             assert activity.chunks == (1, 1, 50, units)
             assert activity.fletcher32
             assert activity.dtype == np.float32
+
+
+@pytest.mark.parametrize(("last", "bound"), [("tanh", None), ("relu", 0.0)])
+def test_the_output_takes_the_lower_bound_of_the_last_hidden_layer(study, last, bound):
+    names = ("relu", "tanh", last) if last == "relu" else ("tanh", "relu", last)
+    layers = recorded_layers(dataclasses.replace(study.settings, hidden_layers=(4, 3, 2), activations=names))
+    assert [layer.name for layer in layers] == [*(f"{name}_{place}" for place, name in enumerate(names, 1)), "softmax"]
+    assert (layers[-1].lower_bound, layers[-1].function_range) == (bound, (0.0, 1.0))
+    assert [layer.lower_bound for layer in layers[:-1]] == [0.0 if name == "relu" else None for name in names]
