@@ -211,7 +211,7 @@ OF_SEEDS = AGGREGATES - {"distributions"} | {"figure"}
         (
             "sensitivity",
             {"enabled": True, "vary": {"ebab": {"bins": [10]}}},
-            {"information": 6},
+            {"scan": 6},
             {"sensitivity", "sensitivity_tables"},
         ),
         # how it is run is not what is computed
@@ -238,7 +238,7 @@ def test_a_change_reruns_exactly_what_depends_on_it(smoke, config, tmp_path, pat
     file = tmp_path / "changed.yaml"
     file.write_text(yaml.safe_dump(changed, sort_keys=False))
     planned = smoke.planned("--configfile", str(file))
-    heavy = {rule: count for rule, count in planned.items() if rule in ("train", "activations", "information")}
+    heavy = {rule: count for rule, count in planned.items() if rule in ("train", "activations", "information", "scan")}
     assert heavy == jobs
     # The file configuration.yaml has what decides the numbers.
     how_it_is_run = path in ("device", "keep_activations", "figures", "seeds_per_job")
