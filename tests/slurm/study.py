@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -118,7 +119,9 @@ class Watch(threading.Thread):
 
     def run(self) -> None:
         while not self.stopped.wait(0.2):
-            self.look()
+            # A folder of unfinished parts may go while it is looked into; the next look sees the rest.
+            with contextlib.suppress(FileNotFoundError):
+                self.look()
 
     def look(self) -> None:
         for path in self.results.rglob("*"):
