@@ -72,23 +72,16 @@ FRONT_PAGE = f"{RESULTS}/report/front_page.rst"
 CLAIMS_PAGE = f"{RESULTS}/report/claims.html"
 LOG = f"{RESULTS}/logs"
 BENCHMARK = f"{RESULTS}/benchmarks"
-
-
-def estimators_of(figure):
-    """The estimators that a figure is made for: the scans, for one that shows them."""
-    return (
-        study.scans
-        if set(figure.tables) & set(statistics.OF_SCANS)
-        else study.estimators
-    )
-
-
 # The file name of every figure, with the figure and, where each estimator has its own, the estimator.
 FIGURE_FILES = {
     f"{name}-{estimator}" if estimator else name: (name, estimator)
     for name, figure in FIGURES.items()
     if set(figure.tables) <= set(TABLES)
-    for estimator in (estimators_of(figure) if figure.per_estimator else [""])
+    for estimator in (
+        (study.scans if figure.of_scans else study.estimators)
+        if figure.per_estimator
+        else [""]
+    )
 }
 # The names of each run's blocks, which depend on what is finished.
 BLOCKS = {

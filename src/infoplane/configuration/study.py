@@ -24,7 +24,6 @@ from infoplane.configuration.sections import ClaimsKeys, Part, SensitivityKeys, 
 from infoplane.errors import InfoplaneError
 from infoplane.estimators import METHODS
 from infoplane.settings import EstimatorSettings, RecordedSettings, RunSettings, Scan, Sensitivity
-from infoplane.statistics import OF_SCANS
 
 # The method of a study that names none.
 _PREFERRED = next(name for name, method in METHODS.items() if method.preferred)
@@ -298,7 +297,7 @@ _A_SCAN = "a scan; estimators must have an entry with a list of values for one s
 def _figures(chosen: str | list[str], sensitivity: bool, scans: bool) -> tuple[str, ...]:
     known = figures.FIGURES.items()
     without = {} if sensitivity else {name: _SENSITIVITY for name, figure in known if figure.of_sensitivity}
-    without |= {} if scans else {name: _A_SCAN for name, figure in known if set(figure.tables) & set(OF_SCANS)}
+    without |= {} if scans else {name: _A_SCAN for name, figure in known if figure.of_scans}
     if isinstance(chosen, str):  # all
         return tuple(name for name in figures.FIGURES if name not in without)
     for name in chosen:

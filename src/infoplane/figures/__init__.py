@@ -59,6 +59,11 @@ class Declaration:
     paper: str
 
     @property
+    def of_scans(self) -> bool:
+        """Whether it reads a table that only studies with scans have, and so is made for scans."""
+        return any(table in statistics.OF_SCANS for table in self.tables)
+
+    @property
     def of_sensitivity(self) -> bool:
         """Whether it reads a table that only studies with the section `sensitivity` have."""
         return any(table in claims.OF_SENSITIVITY for table in self.tables)

@@ -12,11 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from infoplane.figures.parts import planes, selection
-from infoplane.figures.parts.curves import GAP, RIGHT
+from infoplane.figures.parts.curves import GAP, RIGHT, draw_curve, draw_layers
 from infoplane.figures.parts.measures import percent
 from infoplane.figures.parts.panels import Section, line_handles, page, say
 from infoplane.presentation import style
-from infoplane.presentation.labels import number_curves
 from infoplane.presentation.style import Look
 from infoplane.statistics.inference.intervals import mean_intervals
 
@@ -85,21 +84,16 @@ def draw(tables: Mapping[str, pd.DataFrame], *, estimator: str, confidence: floa
 
 def _draw_run(axis: Axes, rows: pd.DataFrame, column: str, looks: Mapping[int, Look], confidence: float) -> None:
     """The curves of a run's layers at the first and the last recorded epoch, and the numbers of the layers."""
-    ends = {}
-    for is_last, epoch in enumerate((rows["epoch"].min(), rows["epoch"].max())):
-        at_epoch = rows[rows["epoch"] == epoch]
-        curves = mean_intervals(at_epoch, ["layer", "place"], column, confidence=confidence)
-        for layer, look in looks.items():
-            curve = curves[curves["layer"] == layer].sort_values("place")
-            if is_last and curve["lower"].notna().any():
-                axis.fill_between(
-                    curve["place"], curve["lower"], curve["upper"], color=look.colour, alpha=0.2, linewidth=0, zorder=2
-                )
-            drawn = look if is_last else replace(look, dashes=_DOTTED)
-            axis.plot(curve["place"], curve["mean"], color=drawn.colour, linestyle=drawn.dashes, zorder=3)
-            if is_last and len(curve):
-                ends[layer] = float(curve["mean"].iloc[-1])
-    number_curves(axis, ends)
+    first, last = (
+        mean_intervals(rows[rows["epoch"] == epoch], ["layer", "place"], column, confidence=confidence).sort_values(
+            "place"
+        )
+        for epoch in (rows["epoch"].min(), rows["epoch"].max())
+    )
+    for layer, look in looks.items():
+        dotted = replace(look, dashes=_DOTTED)
+        draw_curve(axis, first[first["layer"] == layer], dotted, along="place", band=False)
+    draw_layers(axis, last, looks, along="place")
 
 
 def _places(values: list[str]) -> list[float]:

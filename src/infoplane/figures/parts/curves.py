@@ -39,20 +39,20 @@ def over_epochs(
     return curves.sort_values("epoch", kind="stable", ignore_index=True)
 
 
-def draw_curve(axis: Axes, table: pd.DataFrame, look: Look) -> None:
-    """One curve of `over_epochs`; no band where there is one seed."""
-    epochs = table["epoch"].to_numpy()
-    if table["lower"].notna().any():
-        axis.fill_between(epochs, table["lower"], table["upper"], color=look.colour, alpha=0.2, linewidth=0, zorder=2)
-    axis.plot(epochs, table["mean"], color=look.colour, linestyle=look.dashes, zorder=3)
+def draw_curve(axis: Axes, table: pd.DataFrame, look: Look, *, along: str = "epoch", band: bool = True) -> None:
+    """One curve of means along a column; no band where there is one seed."""
+    x = table[along].to_numpy()
+    if band and table["lower"].notna().any():
+        axis.fill_between(x, table["lower"], table["upper"], color=look.colour, alpha=0.2, linewidth=0, zorder=2)
+    axis.plot(x, table["mean"], color=look.colour, linestyle=look.dashes, zorder=3)
 
 
-def draw_layers(axis: Axes, table: pd.DataFrame, looks: Mapping[int, Look]) -> None:
+def draw_layers(axis: Axes, table: pd.DataFrame, looks: Mapping[int, Look], *, along: str = "epoch") -> None:
     """The curve of every layer of one run, with its number at the end. Set the limits of the axis before."""
     ends = {}
     for layer, look in looks.items():
         curve = table[table["layer"] == layer]
-        draw_curve(axis, curve, look)
+        draw_curve(axis, curve, look, along=along)
         if len(curve):
             ends[layer] = float(curve["mean"].iloc[-1])
     number_curves(axis, ends)
