@@ -184,7 +184,8 @@ class Recording:
     """A recording that is open for reading.
 
     `made_with` is its provenance, {} of a file that is not ours; `run` the name of its run, None if it does not say.
-    `metrics` and `layer_statistics` are by name. Arrays are as in the file, with whole numbers as int64.
+    `samples` is without the inputs, see `inputs`. `metrics` and `layer_statistics` are by name. Arrays are as in the
+    file, with whole numbers as int64.
     """
 
     def __init__(self, file: h5py.File, path: Path) -> None:
@@ -207,8 +208,7 @@ class Recording:
         self.samples = Samples(
             self._whole("labels"),
             self._whole("input_ids") if "input_ids" in file else None,
-            file["inputs"][:] if "inputs" in file else None,
-            self._whole("part") if "part" in file else None,
+            part=self._whole("part") if "part" in file else None,
         )
         if not any(self.usable(seed) for seed in range(len(self.seeds))):
             raise self._fault("every network diverged before its first recorded epoch, so there is nothing to estimate")
@@ -285,6 +285,10 @@ class Recording:
             None if bound is None else float(np.ravel(bound)[0]),
             None if ends is None else (float(ends[0]), float(ends[1])),
         )
+
+    def inputs(self) -> NDArray[Any] | None:
+        """(samples, features), None where the file has none; read when asked for, since they may be large."""
+        return self._file["inputs"][:] if "inputs" in self._file else None
 
     @property
     def units(self) -> tuple[int, ...]:

@@ -113,8 +113,11 @@ class _Work:
         recording, extremes = self.recording, self.extremes
         samples = part_indices(recording, part)
         labels, ids = recording.samples.labels, recording.samples.input_ids
+        method = METHODS[estimators[0][1].method]
+        inputs = recording.inputs() if method.needs_inputs else None
         if samples is not None:
-            labels, ids = labels[samples], None if ids is None else ids[samples]
+            labels, ids, inputs = labels[samples], _chosen(ids, samples), _chosen(inputs, samples)
+        settings = [estimator.settings for _, estimator in estimators]
         results: list[Values] = [{} for _ in estimators]
         shape = extremes.minimum.shape
         chosen = chosen_epochs(shape[1], estimators[0][1].at_epochs)
@@ -123,12 +126,15 @@ class _Work:
                 # A diverged network has no activity to speak of from that epoch on.
                 usable = recording.usable(s)
                 if not usable:
+                    progress.step()
                     continue
                 layer = layer_of(recording, index, extremes.minimum[s, :usable], extremes.maximum[s, :usable])
                 try:
                     for epochs, slab in recording.slabs(index, s, chosen[chosen < usable]):
                         activity = slab if samples is None else slab[:, samples]
-                        found = self._estimates(activity, labels, ids, samples, layer, [each for _, each in estimators])
+                        found = scan_estimates(
+                            method, activity, labels, ids, layer, settings, self.device, inputs=inputs
+                        )
                         for values, of_settings in zip(results, found, strict=True):
                             for estimate in of_settings:
                                 target = values.setdefault(estimate.bound, {})
@@ -147,22 +153,6 @@ class _Work:
             ],
             ignore_index=True,
         )
-
-    def _estimates(
-        self,
-        activity: NDArray[Any],
-        labels: NDArray[np.int64],
-        ids: NDArray[np.int64] | None,
-        samples: NDArray[np.int64] | None,
-        layer: Layer,
-        estimators: Sequence[EstimatorSettings],
-    ) -> list[list[Any]]:
-        inputs = self.recording.samples.inputs
-        if inputs is not None and samples is not None:
-            inputs = inputs[samples]
-        method = METHODS[estimators[0].method]
-        settings = [each.settings for each in estimators]
-        return scan_estimates(method, activity, labels, ids, layer, settings, self.device, inputs=inputs)
 
     def _table(
         self,
@@ -191,6 +181,10 @@ class _Work:
             further = {"bound": bound, **behind, **shown, "varying_units": varying[:, chosen]}
             tables.append(tidy(recording, self.run, axes, {**front, **further}))
         return pd.concat(tables, ignore_index=True)
+
+
+def _chosen(values: NDArray[Any] | None, samples: NDArray[np.int64]) -> NDArray[Any] | None:
+    return None if values is None else values[samples]
 
 
 def _store(
