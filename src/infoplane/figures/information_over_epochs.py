@@ -21,8 +21,7 @@ CAPTION = """\
 the seeds that did not diverge and are not dead, bands their {confidence} intervals (Student's t). The number at the end
 of a curve is the layer. The axis of epochs is logarithmic in epoch + 1, its labels are true epochs. Dashed grey lines
 are the ceilings :math:`H(X)` and :math:`H(Y)`: a layer that stays at :math:`H(X)` cannot show compression. For an
-estimator
-that bounds the information a run is a row, with panels for the upper and for the lower bound.
+estimator that bounds the information a run is a row, with panels for the upper and for the lower bound.
 """
 PER_ESTIMATOR = True
 SETTINGS = ("confidence",)
@@ -76,8 +75,7 @@ def draw(tables: Mapping[str, pd.DataFrame], *, estimator: str, confidence: floa
             style.epoch_axis(axis, last)
             axis.set_ylim(-0.03 * ceiling, 1.06 * largest)
             axis.set_yticks(planes.ticks(axis.get_ylim()[1]) if one or ceiling > 1.4 else [0, 0.5, 1])
-            own = selection.entropies_of_run(table, run)[column == "i_ty"]
-            axis.axhline(own, color=style.FAINT, linestyle=(0, (4, 2)), linewidth=0.8, zorder=1)
+            planes.draw_ceiling(axis, table, run, column)
             of_run = curves[curves["run"] == run]
             if of_run.empty:
                 say(axis, selection.NONE_LEFT)

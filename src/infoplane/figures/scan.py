@@ -72,8 +72,7 @@ def draw(tables: Mapping[str, pd.DataFrame], *, estimator: str, confidence: floa
             _axis(axis, values)
             axis.set_ylim(-0.03 * ceiling, 1.06 * max(ceiling, float(kept[column].max())))
             axis.set_yticks(planes.ticks(axis.get_ylim()[1]))
-            own = selection.entropies_of_run(table, run)[column == "i_ty"]
-            axis.axhline(own, color=style.FAINT, linestyle=(0, (4, 2)), linewidth=0.8, zorder=1)
+            planes.draw_ceiling(axis, table, run, column)
             of_run = kept[kept["run"] == run]
             if of_run.empty:
                 say(axis, selection.NONE_LEFT)

@@ -236,7 +236,7 @@ def write_parts(parts: Mapping[tuple[str, ...], Sequence[Path]], path: Path, rea
     files = [file for of_part in parts.values() for file in of_part]
     columns: dict[str, pa.Field] = {}
     for file in files:
-        with _parquet(file) as (opened, _):
+        with _parquet(file, whole=False) as (opened, _):
             columns |= {field.name: field for field in opened.schema_arrow if field.name not in columns}
     schema = pa.schema(list(columns.values()))
     temporary = path.with_name(f".{path.stem}.{socket.gethostname()}.{os.getpid()}.tmp")
@@ -385,17 +385,18 @@ def _rows_of_file(path: Path, column: str, value: str, columns: list[str] | None
     return table
 
 
-def read_table_provenance(path: Path) -> dict[str, Any]:
+def read_table_provenance(path: Path, *, whole: bool = True) -> dict[str, Any]:
     """The provenance of a table that we wrote; of one in parts with the sources of all.
 
-    Raises InfoplaneError as `read_table` does.
+    Raises InfoplaneError as `read_table` does; with `whole` False not for damage elsewhere in a Parquet file, for who
+    reads the table itself as well.
     """
     if path.suffix != ".parquet":
         return {key: value for key, value in _beside(path).items() if key != _CSV_DIGEST}
     found: dict[str, Any] = {}
     sources: dict[str, Any] = {}
     for _, part in _parts(path):
-        with _parquet(part) as (_, text):
+        with _parquet(part, whole=whole) as (_, text):
             found = _parsed_provenance(text, part)
             sources |= found.get("sources", {})
     return {**found, "sources": sources} if path.is_dir() else found

@@ -14,6 +14,7 @@ from infoplane import datasets
 from infoplane.activity.recording import descriptions
 from infoplane.errors import InfoplaneError
 from infoplane.files import storage
+from infoplane.files.provenance import provenance
 from infoplane.runtime import devices
 from infoplane.settings import RunSettings
 
@@ -111,7 +112,7 @@ def check_settings(made_with: Mapping[str, Any], settings: RunSettings, path: Pa
 def rows_of_study(path: Path, number_of_seeds: int) -> pd.DataFrame:
     """A table of one run, without the seeds that a smaller study leaves out; a recording has the seeds that it has."""
     table = storage.read_table(path)
-    if recorded_settings(storage.read_table_provenance(path), path) is None:
+    if recorded_settings(storage.read_table_provenance(path, whole=False), path) is None:
         return table
     return table[table["seed"] < number_of_seeds]
 
@@ -131,6 +132,11 @@ def run_of(recording: Recording, run: str | None) -> str:
     if run is not None and recording.run not in (None, run):
         raise InfoplaneError(f"{recording.path}: this recording is of the run {recording.run!r}, not of {run!r}")
     return run or recording.run or recording.path.stem
+
+
+def provenance_of_run(recording: Recording, run: str, **settings: Any) -> dict[str, Any]:
+    """What a table of a recording was made with: what its recording says, the versions now, and the settings given."""
+    return {"settings": None, **recording.made_with, **provenance(), "run": run, **settings}
 
 
 def run_axes(recording: Recording, layers: int = 0) -> dict[str, NDArray[np.int64]]:

@@ -13,9 +13,8 @@ import pandas as pd
 from infoplane.activity.recording import open_recording
 from infoplane.estimators import METHODS
 from infoplane.files import storage
-from infoplane.files.provenance import provenance
 from infoplane.settings import EstimatorSettings
-from infoplane.stages.common import run_of, tidy
+from infoplane.stages.common import provenance_of_run, run_of, tidy
 from infoplane.stages.information import layer_of
 
 if TYPE_CHECKING:
@@ -74,8 +73,8 @@ def distributions(
                         frames.append(rows([int(opened.seeds[s])], index + 1, histogram, described))
         if not frames:
             frames.append(rows([], 0, _histogram(np.zeros(1)), pooled))
-        made_with = {"settings": None, **opened.made_with, **provenance(), "run": run}
-    made_with["estimators"] = {name: json.loads(estimator.to_json()) for name, estimator in estimators.items()}
+        of_estimators = {name: json.loads(estimator.to_json()) for name, estimator in estimators.items()}
+        made_with = provenance_of_run(opened, run, estimators=of_estimators)
     storage.write_table(pd.concat(frames, ignore_index=True), output, made_with)
 
 

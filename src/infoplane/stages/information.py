@@ -17,10 +17,9 @@ from infoplane.errors import InfoplaneError
 from infoplane.estimators import METHODS
 from infoplane.estimators.interface import Layer, estimate_columns, scan_estimates
 from infoplane.files import storage
-from infoplane.files.provenance import provenance
 from infoplane.runtime.progress import Progress
 from infoplane.settings import EstimatorSettings
-from infoplane.stages.common import Device, resolve_device, run_axes, run_of, tidy
+from infoplane.stages.common import Device, provenance_of_run, resolve_device, run_axes, run_of, tidy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -92,9 +91,9 @@ def _write(
         extremes = recording.extremes()
         work = _Work(recording, run, name, extremes, resolved)
         table = pd.concat([work.of_part(part, estimators) for part in parts], ignore_index=True)
-        made_with = {"settings": None, **recording.made_with, **provenance(), "run": run}
-    settings = [estimator.to_json() for _, estimator in estimators]
-    made_with |= {"estimator": name, "estimator_settings": settings[0] if len(settings) == 1 else settings}
+        settings = [estimator.to_json() for _, estimator in estimators]
+        of_estimator = {"estimator": name, "estimator_settings": settings[0] if len(settings) == 1 else settings}
+        made_with = provenance_of_run(recording, run, **of_estimator)
     storage.write_table(table, output, made_with)
 
 

@@ -8,8 +8,7 @@ import numpy as np
 
 from infoplane.activity.recording import Recording, open_recording
 from infoplane.files import storage
-from infoplane.files.provenance import provenance
-from infoplane.stages.common import run_axes, tidy
+from infoplane.stages.common import provenance_of_run, run_axes, tidy
 
 __all__ = ["recorded"]
 
@@ -33,7 +32,7 @@ def write_tables(recording: Recording, run: str, layers: Path, metrics: Path) ->
     """The two tables of a recording, which is of this run."""
     extremes, count = recording.extremes(), len(recording.layers)
     shape = (len(recording.seeds), len(recording.epochs))
-    made_with = {"settings": None, **provenance(), **recording.made_with, "run": run}
+    made_with = provenance_of_run(recording, run)
     measured = {name: recording.metrics.get(name, np.full(shape, np.nan)) for name in (*METRICS, *recording.metrics)}
     measured["diverged_epoch"] = np.repeat(recording.diverged_epoch[:, None], shape[1], axis=1)
     storage.write_table(tidy(recording, run, run_axes(recording), measured), metrics, made_with)

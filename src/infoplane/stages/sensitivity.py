@@ -97,7 +97,7 @@ def sensitivity_tables(files: Sequence[Path], output: Path, summary: Path, facto
 
 def _by_run(files: Sequence[Path], number_of_seeds: int, part: str, name: str, value: str) -> Iterator[pd.DataFrame]:
     """The information of an estimator for each run, of one part; of scans the rows of one value, under its own name."""
-    for _, paths in itertools.groupby(files, key=lambda path: storage.read_table_provenance(path)["run"]):
+    for _, paths in itertools.groupby(files, key=lambda path: storage.read_table_provenance(path, whole=False)["run"]):
         rows = pd.concat([rows_of_study(path, number_of_seeds) for path in paths], ignore_index=True)
         if value:
             rows = rows[rows["value"] == value].assign(estimator=name).reset_index(drop=True)

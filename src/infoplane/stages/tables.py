@@ -51,9 +51,10 @@ def _source(path: Path, made_with: Mapping[str, Any]) -> str:
 
 
 def _collected(tables: Sequence[Path]) -> dict[str, Any]:
+    """The provenance of a table that joins these, which are read whole beside it."""
     sources = {}
     for path in tables:
-        made_with = storage.read_table_provenance(path)
+        made_with = storage.read_table_provenance(path, whole=False)
         recorded_settings(made_with, path)
         sources[_source(path, made_with)] = made_with
     return provenance(sources=dict(sorted(sources.items())))

@@ -46,6 +46,12 @@ def input_ceiling_handle(table: pd.DataFrame) -> Line2D:
     return _ceiling(f"$H(X)$ = {_range(table['h_x'], 4)} bits")
 
 
+def draw_ceiling(axis: Axes, table: pd.DataFrame, run: str, column: str) -> None:
+    """The ceiling of a run's i_tx or i_ty, as a line across the panel."""
+    ceiling = selection.entropies(table[table["run"] == run])[column == "i_ty"]
+    axis.axhline(ceiling, color=style.FAINT, linestyle=(0, (4, 2)), linewidth=0.8, zorder=1)
+
+
 def _range(entropies: pd.Series, digits: int) -> str:
     """The entropies of all runs, from the least to the largest where runs have others."""
     texts = [f"{value:.{digits}g}" for value in (entropies.min(), entropies.max())]

@@ -112,11 +112,6 @@ def entropies(table: pd.DataFrame) -> tuple[float, float]:
     return float(table["h_x"].max()), float(table["h_y"].max())
 
 
-def entropies_of_run(table: pd.DataFrame, run: str) -> tuple[float, float]:
-    """H(X) and H(Y) in bits of one run; NaN if the table has none of it."""
-    return entropies(table[table["run"] == run])
-
-
 def number(value: float) -> str:
     """A correlation for text: two decimals, a true minus sign and no negative zero."""
     return f"{round(value, 2) + 0.0:.2f}".replace("-", "\N{MINUS SIGN}")
