@@ -6,6 +6,7 @@ that others need of it: which settings a user may give, how the pipeline calls i
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -173,6 +174,24 @@ class Method:
     preferred: bool = False
     lacks: Mapping[str, str] = field(default_factory=dict)
     diagnostics: Mapping[str, str] = field(default_factory=dict)
+
+
+def estimate_of(scan: Callable[..., list[list[Estimate]]]) -> Callable[..., list[Estimate]]:
+    """The `estimate` of a method that has a `scan`: the scan of one value."""
+
+    @functools.wraps(scan)
+    def estimate(
+        activity: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        input_ids: NDArray[np.int64] | None,
+        layer: Layer,
+        settings: Mapping[str, Any],
+        device: str,
+        **inputs: Any,
+    ) -> list[Estimate]:
+        return scan(activity, labels, input_ids, layer, [settings], device, **inputs)[0]
+
+    return estimate
 
 
 def scan_estimates(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from infoplane.estimators.interface import Estimate, Information, Layer, Look, Method, exact
+from infoplane.estimators.interface import Estimate, Information, Layer, Look, Method, estimate_of, exact
 from infoplane.estimators.pairwise import (
     BOUNDS,
     PAIRS_COST,
@@ -95,17 +95,6 @@ def _scan(
     return list(map(bound_estimates, pairwise_bounds(activity, labels, input_ids, noises, device)))
 
 
-def _estimate(
-    activity: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    input_ids: NDArray[np.int64] | None,
-    layer: Layer,
-    settings: Mapping[str, Any],
-    device: str,
-) -> list[Estimate]:
-    return _scan(activity, labels, input_ids, layer, [settings], device)[0]
-
-
 def _describe(settings: Mapping[str, Any]) -> str:
     scaling = settings["scaling"]
     scale = _SCALES[scaling] if settings["noise_scale"] is None else settings["noise_scale"]
@@ -135,7 +124,7 @@ METHOD = Method(
         },
     },
     describe=_describe,
-    estimate=_estimate,
+    estimate=estimate_of(_scan),
     scan=_scan,
     look=LOOK,
     cost=PAIRS_COST,

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from infoplane.errors import InfoplaneError
 from infoplane.estimators.binning import BINNING_SETTINGS, DIAGNOSTICS, binned_estimates, describe_correction
 from infoplane.estimators.bins import Bins
-from infoplane.estimators.interface import Cost, Estimate, Information, Layer, Look, Method
+from infoplane.estimators.interface import Cost, Estimate, Information, Layer, Look, Method, estimate_of
 from infoplane.estimators.validation import check_whole_number
 
 
@@ -126,17 +126,6 @@ def _scan(
     return [[estimate] for estimate in binned_estimates(activity, labels, input_ids, bins_of, settings)]
 
 
-def _estimate(
-    activity: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    input_ids: NDArray[np.int64] | None,
-    layer: Layer,
-    settings: Mapping[str, Any],
-    device: str,
-) -> list[Estimate]:
-    return _scan(activity, labels, input_ids, layer, [settings], device)[0]
-
-
 def _describe(settings: Mapping[str, Any]) -> str:
     words = f"up to {settings['bins']} bins, adapted per layer and epoch, the function's bound apart"
     return f"{words}{describe_correction(settings)}"
@@ -147,7 +136,7 @@ METHOD = Method(
     name="ebab",
     settings=BINNING_SETTINGS,
     describe=_describe,
-    estimate=_estimate,
+    estimate=estimate_of(_scan),
     scan=_scan,
     bins=_bins,
     look=LOOK,

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from infoplane.errors import InfoplaneError
 from infoplane.estimators.binning import BINNING_SETTINGS, DIAGNOSTICS, binned_estimates, describe_correction
 from infoplane.estimators.bins import Bins
-from infoplane.estimators.interface import Cost, Estimate, Information, Layer, Look, Method, exact
+from infoplane.estimators.interface import Cost, Estimate, Information, Layer, Look, Method, estimate_of, exact
 from infoplane.estimators.validation import check_whole_number
 
 _RANGES = {
@@ -103,17 +103,6 @@ def _scan(
     return [[estimate] for estimate in found]
 
 
-def _estimate(
-    activity: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    input_ids: NDArray[np.int64] | None,
-    layer: Layer,
-    settings: Mapping[str, Any],
-    device: str,
-) -> list[Estimate]:
-    return _scan(activity, labels, input_ids, layer, [settings], device)[0]
-
-
 def _describe(settings: Mapping[str, Any]) -> str:
     chosen = settings["range"]
     where = f"over {_RANGES[chosen]}" if isinstance(chosen, str) else f"of [{exact(chosen[0])}, {exact(chosen[1])}]"
@@ -145,7 +134,7 @@ METHOD = Method(
         },
     },
     describe=_describe,
-    estimate=_estimate,
+    estimate=estimate_of(_scan),
     scan=_scan,
     check=_check,
     bins=_bins,
